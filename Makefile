@@ -1,0 +1,64 @@
+# Everything a developer runs. Each target makes the environment it needs: Python 3.10 or newer
+# and make are enough to begin with.
+
+PYTHON ?= python3
+CLIENTS ?= 1000
+ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+PYTEST := $(BIN)/python -m pytest
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help venv test unit loopback check format lint types fix demo clean
+
+help:  ## this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
+
+venv: $(INSTALLED)  ## the environment that all others run in
+
+# Both files say what is to be installed, so a change of either installs it again.
+$(INSTALLED): setup.py pyproject.toml
+	@echo "making $(VENV), about half a minute"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -e '.[test,demo]'
+	@touch $@
+
+test: $(INSTALLED)  ## all tests, with their coverage recorded (ARGS= is passed on to pytest)
+	@$(BIN)/coverage erase
+	@$(BIN)/coverage run -m pytest $(ARGS)
+
+unit: $(INSTALLED)  ## the tests without sockets: seconds
+	@$(PYTEST) -m 'not loopback' $(ARGS)
+
+loopback: $(INSTALLED)  ## the tests over real sockets
+	@$(PYTEST) -m loopback $(ARGS)
+
+# `make test check` runs the tests once: both names ask for the same run.
+check: format lint types test  ## all that must hold before a change lands
+	@$(BIN)/coverage combine -q
+	@$(BIN)/coverage report --include='lomond/protocol/*' --fail-under=100
+	@$(BIN)/coverage report --fail-under=95
+
+format: $(INSTALLED)  ## part of check: is the code laid out as ruff does it?
+	@$(BIN)/ruff format -q --check .
+
+lint: $(INSTALLED)  ## part of check: ruff
+	@$(BIN)/ruff check -q .
+
+types: $(INSTALLED)  ## part of check: mypy
+	@$(BIN)/mypy --no-error-summary --strict lomond lomond_gevent
+
+fix: $(INSTALLED)  ## lay the code out, and mend what ruff can mend
+	@$(BIN)/ruff check -q --fix --exit-zero .
+	@$(BIN)/ruff format -q .
+
+demo: $(INSTALLED)  ## a thousand connections at once, as greenlets (CLIENTS=1000)
+	@$(BIN)/python examples/demo.py --clients $(CLIENTS)
+
+clean:  ## forget everything that was made, the environment too
+	@rm -rf $(VENV) build dist *.egg-info .coverage .coverage.* .hypothesis
+	@rm -rf .mypy_cache .pytest_cache .ruff_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,268 @@
+"""One connection's traffic, stepped by the loop and by any number of senders.
+
+The protocol decides, the transport carries; here is who does it when. The rules:
+
+1. Steps of the protocol, one non-blocking read or write with them, run under one lock, which
+   is never held while waiting or yielding. So the order of steps is the order on the wire.
+2. One greenlet or thread reads: the loop. Senders take turns, and wait for the kernel only with
+   their own message; the loop never waits for a turn, so polls, pings and time-outs go on.
+3. While a sender waits and the loop does not read (its handler is the sender, or busy), the
+   sender reads ahead, up to a bound: two peers who both only send would wait for ever.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
+from math import inf
+from time import monotonic, time
+from typing import Any
+
+from lomond.errors import ConnectFail, Kind, TransportFail
+from lomond.events import Event
+from lomond.failures import kind_of
+from lomond.outbox import Gate, Outbox, Turn
+from lomond.protocol.client import ClientProtocol
+from lomond.transport import Transport
+
+# How much a sender reads ahead, in bytes: two peers who both send do not deadlock below it.
+READ_AHEAD = 1 << 20
+
+
+# Who ends a connection like this leaves a peer that may take nothing any more: without a reset,
+# what was sent stays with the kernel, by the megabyte, for each such connection.
+_RESETTING: frozenset[Kind] = frozenset(
+    {"ping_timeout", "close_timeout", "send_timeout", "timeout", "forced"}
+)
+
+
+class Exchange:
+    """Read for one loop, write for many senders."""
+
+    __slots__ = (
+        "_ahead",
+        "_ahead_limit",
+        "_is_reading",
+        "_lock",
+        "_make_gate",
+        "_outbox",
+        "_send_error",
+        "_send_timeout",
+        "_turn",
+        "protocol",
+        "transport",
+    )
+
+    def __init__(
+        self,
+        protocol: ClientProtocol,
+        transport: Transport,
+        send_timeout: float | None,
+        lock: AbstractContextManager[Any],
+        make_gate: Callable[[], Gate],
+    ) -> None:
+        """Join the two; `lock` has to be re-entrant, `make_gate` makes what a sender waits on."""
+        self.protocol = protocol
+        self.transport = transport
+        self._outbox = Outbox(protocol.outgoing)
+        self._lock = lock
+        # Senders.
+        self._make_gate = make_gate
+        self._send_timeout = send_timeout or inf
+        self._send_error: OSError | None = None
+        self._turn = Turn()
+        # Set while the loop waits for bytes, or is about to.
+        self._is_reading = False
+        # What a sender has read, and at which count of received bytes it stops.
+        self._ahead: list[Event] = []
+        self._ahead_limit = READ_AHEAD
+
+    # ---- the loop's side ------------------------------------------------------------------
+
+    @property
+    def has_ended(self) -> bool:
+        """Tell whether `read` has nothing more to return, ever."""
+        return self.protocol.is_finished and not self._ahead
+
+    def open(self, deadline: float) -> None:
+        """Send the upgrade request; raises ConnectFail."""
+        with self._lock:
+            self.protocol.open(deadline)
+            try:
+                self._flush()
+            except TransportFail as error:
+                text = f"request failed; {error}"
+                raise ConnectFail(text, phase="handshake", kind="reset", error=error) from error
+
+    def read(self) -> list[Event]:
+        """Wait for bytes or the next deadline; return what happened, perhaps nothing."""
+        protocol = self.protocol
+        if not self._ahead and not protocol.has_more and not protocol.is_finished:
+            self._is_reading = True
+            try:
+                is_left_over = self._outbox.is_blocked and not self._turn.is_taken
+                self.transport.wait(protocol.next_due, True, is_left_over)
+            finally:
+                self._is_reading = False
+        with self._lock:
+            if self._ahead:
+                batch, self._ahead = self._ahead, []
+                self._ahead_limit = protocol.bytes_received + READ_AHEAD
+                return batch
+            return [] if protocol.is_finished else self._read_step()
+
+    def step(self, step: Callable[..., list[Event] | None], *args: Any) -> list[Event]:
+        """Take one step of the loop that reads nothing, and write what it queued."""
+        with self._lock:
+            batch = step(*args)
+            self._flush_quietly()
+        return batch or []
+
+    def _read_step(self) -> list[Event]:
+        protocol = self.protocol
+        if protocol.has_more:
+            batch = protocol.receive_more(monotonic())
+        else:
+            batch = self._receive()
+            now = monotonic()
+            # After the read: what has arrived is proof of life, however late it is looked at.
+            if now >= protocol.next_due and not protocol.has_more:
+                batch = batch + protocol.tick(now)
+        self._flush_quietly()
+        return batch
+
+    def _receive(self) -> list[Event]:
+        self.transport.check_process()
+        try:
+            data = self.transport.receive()
+        except OSError as error:
+            self.protocol.abort(f"socket fail; recv fail; {error}", kind_of(error), error)
+            return []
+        if data is None:
+            return []
+        if data:
+            return self.protocol.receive(data, time(), monotonic())
+        failed = self._send_error
+        if failed is not None:
+            self.protocol.abort(f"socket fail; {failed}", kind_of(failed), failed)
+        return self.protocol.end_of_stream()
+
+    # ---- the senders' side ----------------------------------------------------------------
+
+    def send(self, step: Callable[..., None], *args: Any) -> None:
+        """Take a step that queues a message; return once the kernel has all of it.
+
+        Raises what the step raises, and TransportFail where the socket fails, or takes nothing
+        for `send_timeout` seconds, which ends the connection: a frame is half written.
+        """
+        with self._lock:
+            self.transport.check_process()
+            if not self._turn.is_taken:
+                step(*args)
+                if self._flush():
+                    return
+                self._turn.is_taken = True
+                gate = None
+            else:
+                gate = self._turn.queue_up(self._make_gate())
+        deadline = monotonic() + self._send_timeout
+        if gate is not None:
+            self._await_turn(gate, deadline)
+        try:
+            if gate is not None:
+                with self._lock:
+                    step(*args)
+            self._drain(deadline)
+        finally:
+            # Whoever is killed here leaves a whole frame in the outbox; its rest is the loop's.
+            with self._lock:
+                self._turn.pass_on()
+            self._wake_reader()
+
+    def _await_turn(self, gate: Gate, deadline: float) -> None:
+        has_come = False
+        try:
+            has_come = gate.wait(None if deadline == inf else deadline - monotonic())
+        finally:
+            # Also for who is killed while in line: the turn must not end with it.
+            if not has_come:
+                with self._lock:
+                    if self._turn.leave(gate):
+                        self._turn.pass_on()
+        if not has_come:
+            raise TransportFail(f"other messages took the {self._send_timeout}s of send_timeout")
+
+    def _drain(self, deadline: float) -> None:
+        """Wait until the outbox is empty; TransportFail at `deadline` or if the end comes first."""
+        while True:
+            with self._lock:
+                if self.protocol.is_finished:
+                    raise TransportFail("socket fail; the connection ended while sending")
+                if self._flush():
+                    return
+                if monotonic() >= deadline:
+                    raise self._give_up()
+                reads = not self._is_reading and self.protocol.bytes_received < self._ahead_limit
+                if reads:
+                    self._ahead += self._read_step()
+                    deadline_now = min(deadline, self.protocol.next_due)
+                else:
+                    deadline_now = deadline
+            if self._ahead:
+                self._wake_reader()
+            self.transport.wait_to_send(deadline_now, readable=reads)
+
+    def _give_up(self) -> TransportFail:
+        text = f"socket fail; the peer took nothing for {self._send_timeout}s (send_timeout)"
+        error = TransportFail(text)
+        self.protocol.abort(text, "send_timeout", error)
+        self.transport.cancel()
+        return error
+
+    def _flush(self) -> bool:
+        channel = self.transport.channel
+        assert channel is not None, "nothing is queued before there is a connection"
+        try:
+            return self._outbox.flush(channel)
+        except OSError as error:
+            # The loop reads what came before, and finds the end behind it.
+            self._send_error = error
+            self._outbox.clear()
+            self.transport.shut_down()
+            raise TransportFail(f"socket fail; {error}") from error
+
+    def _flush_quietly(self) -> None:
+        # Control frames have no sender who could be told; the loop finds out by reading.
+        with suppress(TransportFail):
+            self._flush()
+
+    def _wake_reader(self) -> None:
+        if self._is_reading:
+            self.transport.wake()
+
+    # ---- anybody --------------------------------------------------------------------------
+
+    def begin_close(self, code: int | None, reason: bytes, timeout: float | None = None) -> None:
+        """Begin the closing handshake, or answer the peer's, or give up connecting."""
+        with self._lock:
+            if self.transport.is_foreign:
+                return
+            self.protocol.close(code, reason, monotonic(), timeout)
+            if not self.protocol.is_finished:
+                self._flush_quietly()
+        if self.protocol.is_finished:
+            self.transport.cancel()
+        else:
+            self._wake_reader()
+
+    def abort(self, reason: str, kind: Kind) -> None:
+        """End at once, without another word to the peer."""
+        with self._lock:
+            self.protocol.abort(reason, kind)
+        self.transport.cancel()
+
+    def leave(self) -> None:
+        """Close the socket, and end what has not ended yet; never waits, never raises."""
+        with self._lock:
+            self.protocol.abort("closed", "closed")
+            self.transport.close(reset=self.protocol.ending.kind in _RESETTING)

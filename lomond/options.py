@@ -1,0 +1,196 @@
+"""What a WebSocket is configured with, and what follows from it for one connection."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from lomond.arguments import Headers, check_headers
+from lomond.constants import USER_AGENT
+from lomond.errors import ConnectFail
+from lomond.protocol.deflate import DeflateOffer
+from lomond.protocol.handshake import UpgradeRequest, check_custom_header, make_handshake_key
+from lomond.protocol.settings import MIB, Settings
+from lomond.proxies import (
+    check_proxies,
+    choose_proxy,
+    no_proxy_from_environment,
+    proxies_from_environment,
+)
+from lomond.route import Route
+from lomond.state import State
+from lomond.tls import TLSOptions
+from lomond.tracing import TraceCallback, Tracer
+from lomond.url import parse_url
+
+if TYPE_CHECKING:
+    import ssl
+
+
+class Options:
+    """The options of a WebSocket, as plain attributes that count from the next connection on."""
+
+    def __init__(
+        self,
+        url: str,
+        protocols: Iterable[str] | None = None,
+        agent: str | None = None,
+        *,
+        headers: Headers | Callable[[], Headers] | None = None,
+        proxies: Mapping[str, str | None] | None = None,
+        compress: bool | DeflateOffer = False,
+        ssl_verify: bool = True,
+        ssl_cafile: str | os.PathLike[str] | None = None,
+        ssl_context: ssl.SSLContext | None = None,
+        ssl_certfile: str | os.PathLike[str] | None = None,
+        ssl_keyfile: str | os.PathLike[str] | None = None,
+        server_hostname: str | None = None,
+        max_message_size: int = 64 * MIB,
+        max_fragments: int = 131_072,
+        trace: TraceCallback | bool | None = None,
+    ) -> None:
+        """Keep the options; nothing is opened.
+
+        Args:
+            url: a ws:// or wss:// URL. User and password in it become an Authorization header.
+            protocols: sub-protocols to offer (RFC 6455 §1.9), the preferred one first.
+            agent: the value of the User-Agent header; None for `lomond.constants.USER_AGENT`.
+            headers: further headers of the upgrade request: a mapping, pairs, or a callable that
+                gives either, called afresh for each connection.
+            proxies: HTTP proxies by URL, `{"http": …, "https": …}`, for ws and wss; None takes
+                them from the environment, `{}` connects directly.
+            compress: offer permessage-deflate (RFC 7692), True with its defaults.
+            ssl_verify: False accepts any certificate, and warns once.
+            ssl_cafile: a PEM file of trusted authorities; None for certifi's.
+            ssl_context: a context of your own, which then decides alone; it is never changed.
+            ssl_certfile: a PEM file with the client's certificate.
+            ssl_keyfile: a PEM file with its key, if `ssl_certfile` does not hold it.
+            server_hostname: the name to verify, where it is not the URL's host.
+            max_message_size: the longest message to accept, in bytes, inflated.
+            max_fragments: the most frames to accept in one message.
+            trace: a callable that gets a dict for each thing that happens
+                (`lomond.tracing`), or True for the log.
+
+        Raises:
+            TypeError, ValueError: an argument is wrong, or contradicts another.
+        """
+        self._url = parse_url(url)
+        self.url = url
+        self.protocols = [] if protocols is None else protocols
+        self.agent = USER_AGENT if agent is None else agent
+        self._headers: list[tuple[str, str]] = []
+        self._fresh_headers: Callable[[], Headers] | None = None
+        if callable(headers):
+            self._fresh_headers = headers
+        elif headers is not None:
+            self._headers = check_headers(headers)
+        self._no_proxy: str | None = None
+        if proxies is None:
+            proxies = proxies_from_environment(os.environ)
+            self._no_proxy = no_proxy_from_environment(os.environ)
+        else:
+            check_proxies(proxies)
+        self.proxies = proxies
+        self.compress = compress
+        self.ssl_verify = ssl_verify
+        self.ssl_cafile = ssl_cafile
+        self.ssl_context = ssl_context
+        self.ssl_certfile = ssl_certfile
+        self.ssl_keyfile = ssl_keyfile
+        self.server_hostname = server_hostname
+        self.max_message_size = max_message_size
+        self.max_fragments = max_fragments
+        self.trace = trace
+        self.make_settings()
+        # The callable is for connections: it may fetch a token that would be old by then.
+        self.state = self._make_state(self._headers)
+
+    @property
+    def safe_url(self) -> str:
+        """Return the URL with user and password hidden."""
+        return self._url.redacted
+
+    @property
+    def scheme(self) -> str:
+        """Return "ws" or "wss"."""
+        return self._url.scheme
+
+    @property
+    def host(self) -> str:
+        """Return the server's name or address, IPv6 without brackets."""
+        return self._url.host
+
+    @property
+    def port(self) -> int:
+        """Return the server's port."""
+        return self._url.port
+
+    @property
+    def resource(self) -> str:
+        """Return path and query."""
+        return self._url.resource
+
+    @property
+    def is_secure(self) -> bool:
+        """Tell whether the connection runs over TLS."""
+        return self._url.is_secure
+
+    def add_header(self, header: str | bytes, value: str | bytes) -> None:
+        """Add a header to the upgrade request of every connection from now on.
+
+        A Host, User-Agent or Authorization takes the place of ours. Raises TypeError or
+        ValueError for what no header can be, and for those that the handshake consists of.
+        """
+        self._headers.append(check_custom_header(header, value))
+
+    def make_settings(self, **times: Any) -> Settings:
+        """Return the numbers for one connection: these times, and this object's limits."""
+        return Settings(
+            max_message_size=self.max_message_size, max_fragments=self.max_fragments, **times
+        )
+
+    def make_state(self) -> State:
+        """Begin anew: a new key, fresh headers. Raises TypeError or ValueError for bad options."""
+        fresh = [] if self._fresh_headers is None else check_headers(self._fresh_headers())
+        return self._make_state([*self._headers, *fresh])
+
+    def _make_state(self, headers: list[tuple[str, str]]) -> State:
+        offer = self.compress if isinstance(self.compress, DeflateOffer) else None
+        request = UpgradeRequest(
+            host=self._url.host_header,
+            resource=self._url.resource,
+            key=make_handshake_key(),
+            protocols=tuple(self.protocols),
+            agent=self.agent,
+            headers=tuple(headers),
+            deflate=DeflateOffer() if self.compress is True else offer,
+            authorization=self._url.authorization,
+        )
+        tracer = Tracer(self.trace, self.safe_url) if self.trace else None
+        return State(request, self._make_tls_options(), tracer)
+
+    def choose_route(self, tls: TLSOptions | None) -> Route:
+        """Return the way to the server; ConnectFail where the environment's proxy is no URL."""
+        try:
+            proxy = choose_proxy(
+                self.proxies,
+                self._no_proxy,
+                is_secure=self.is_secure,
+                host=self.host,
+                port=self.port,
+            )
+        except ValueError as error:
+            raise ConnectFail(str(error), phase="proxy", kind="proxy", retryable=False) from error
+        return Route(self.host, self.port, tls, proxy, self.agent)
+
+    def _make_tls_options(self) -> TLSOptions | None:
+        options = TLSOptions(
+            verify=self.ssl_verify,
+            cafile=self.ssl_cafile,
+            context=self.ssl_context,
+            server_hostname=self.server_hostname,
+            certfile=self.ssl_certfile,
+            keyfile=self.ssl_keyfile,
+        )
+        return options if self.is_secure else None

@@ -1,0 +1,136 @@
+"""What the peer sends after the upgrade, in bounded batches of events.
+
+`frames` and `messages` are put to work here: messages, pings and pongs come out
+as events, up to the first thing that changes the state of the connection, a
+Close frame or a violation. That ends the stream, and what it leads to is for
+`client` to say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from lomond.errors import CriticalProtocolError, ProtocolError
+from lomond.events import Binary, Event, Ping, Pong, Text
+from lomond.protocol.deflate import Inflater
+from lomond.protocol.frames import FrameReader
+from lomond.protocol.messages import MessageBuilder
+from lomond.protocol.opcodes import CONTROL_BIT, WHOLE_CLOSE, WHOLE_PING
+
+MAX_BATCH_EVENTS = 1_000
+MAX_BATCH_BYTES = 1 << 20
+
+Violation = ProtocolError | CriticalProtocolError
+
+
+class InboundStream:
+    """Turn bytes into batches of at most 1,000 events or 1 MiB of payload."""
+
+    __slots__ = (
+        "_answer_ping",
+        "_builder",
+        "_may_hold_more",
+        "_reader",
+        "_received_time",
+        "_unread",
+        "end",
+        "messages",
+    )
+
+    def __init__(
+        self,
+        max_size: int,
+        max_fragments: int,
+        inflater: Inflater | None,
+        answer_ping: Callable[[bytes], None] | None,
+    ) -> None:
+        """Start behind the answer to the upgrade; `answer_ping` takes each Ping's payload."""
+        self._reader = FrameReader(max_size, compressed=inflater is not None)
+        self._builder = MessageBuilder(max_size, max_fragments, inflater)
+        self._answer_ping = answer_ping
+        self._received_time = 0.0
+        # What was not given to the reader, being more than fits a batch, and whether the
+        # reader may hold something: it was fed and not read since, or the batch was full.
+        self._unread = memoryview(b"")
+        self._may_hold_more = False
+        self.end: bytes | Violation | None = None
+        """What ended the stream: the payload of the Close frame, or a violation."""
+        self.messages = 0
+        """Messages received."""
+
+    @property
+    def has_more(self) -> bool:
+        """Tell whether there is more to `read` without further bytes."""
+        return self._may_hold_more or bool(self._unread)
+
+    @property
+    def bytes_unfinished(self) -> int:
+        """Return how much has come of what is not complete."""
+        return self._builder.bytes_held + self._reader.unread + len(self._unread)
+
+    def feed(self, data: bytes, received_time: float) -> None:
+        """Add bytes from the peer, best when there is nothing more to read."""
+        self._received_time = received_time
+        if self._unread:
+            data = bytes(self._unread) + data
+            self._unread = memoryview(b"")
+        if len(data) > MAX_BATCH_BYTES:
+            self._unread = memoryview(data)[MAX_BATCH_BYTES:]
+            data = data[:MAX_BATCH_BYTES]
+        self._reader.feed(data)
+        self._may_hold_more = bool(data)
+
+    def read(self) -> list[Event]:
+        """Return the next events, none if bytes are missing or the stream has ended."""
+        batch: list[Event] = []
+        if self.end is not None:
+            return batch
+        if self._unread and not self._may_hold_more:
+            self._reader.feed(bytes(self._unread[:MAX_BATCH_BYTES]))
+            self._unread = self._unread[MAX_BATCH_BYTES:]
+        self._may_hold_more = False
+        try:
+            self._read_frames(batch)
+        except (ProtocolError, CriticalProtocolError) as error:
+            self.end = error
+        self.messages += len(batch)
+        return batch
+
+    def _read_frames(self, batch: list[Event]) -> None:
+        reader = self._reader
+        received_time = self._received_time
+        inflated = 0
+        while True:
+            piece = reader.read(batch, received_time, MAX_BATCH_EVENTS - len(batch))
+            if piece is None:
+                break
+            first, payload, missing = piece
+            if first == WHOLE_CLOSE:
+                self.end = payload
+                return
+            if first & CONTROL_BIT:
+                batch.append(self._receive_ping_or_pong(first, payload))
+                continue
+            message = self._builder.add(first, payload, missing, received_time)
+            reader.between_messages = self._builder.is_idle
+            if message is not None:
+                batch.append(message)
+                inflated += _size_of(message)
+                if inflated > MAX_BATCH_BYTES:
+                    break
+        self._may_hold_more = inflated > MAX_BATCH_BYTES or len(batch) >= MAX_BATCH_EVENTS
+
+    def _receive_ping_or_pong(self, first: int, payload: bytes) -> Ping | Pong:
+        # It is counted with its batch, but is not a message.
+        self.messages -= 1
+        if first != WHOLE_PING:
+            return Pong(payload, self._received_time)
+        # RFC 6455 §5.5.2: "an endpoint MUST send a Pong frame in response, unless it already
+        # received a Close frame"
+        if self._answer_ping is not None:
+            self._answer_ping(payload)
+        return Ping(payload, self._received_time)
+
+
+def _size_of(message: Text | Binary) -> int:
+    return len(message.text if isinstance(message, Text) else message.data)

@@ -1,0 +1,159 @@
+"""Messages from the pieces of their frames (RFC 6455 §5.4, §5.6, §8.1; RFC 7692 §7.2.2).
+
+Payload is judged as it comes, not when its message is complete: UTF-8 by an
+incremental decoder, sizes before anything is stored, compressed bytes by
+inflating them at once within what the limit leaves. What is kept of a message
+under way is one growing buffer, whatever the number and size of its fragments.
+
+Control frames, which may come between two fragments, do not belong here.
+"""
+
+from __future__ import annotations
+
+from codecs import IncrementalDecoder, getincrementaldecoder
+from io import BytesIO
+
+from lomond.errors import PayloadTooLarge, ProtocolError
+from lomond.events import Binary, Text
+from lomond.protocol.deflate import Inflater
+from lomond.protocol.frames import invalid_utf8
+from lomond.protocol.opcodes import CONTINUATION, FIN, OPCODE_BITS, RSV1, TEXT
+
+_utf8_decoder = getincrementaldecoder("utf-8")
+
+
+class MessageBuilder:
+    """Put pieces of data frames together until a message is whole."""
+
+    __slots__ = (
+        "_buffer",
+        "_compressed",
+        "_decoder",
+        "_fragments",
+        "_in_frame",
+        "_inflater",
+        "_is_text",
+        "_max_fragments",
+        "_max_size",
+        "_size",
+    )
+
+    def __init__(self, max_size: int, max_fragments: int, inflater: Inflater | None) -> None:
+        """Wait for the first frame of a message.
+
+        `max_size` is in bytes, of the inflated message; `max_fragments` is the
+        number of frames that one message may have. Without an `inflater` no
+        message is compressed.
+        """
+        self._max_size = max_size
+        self._max_fragments = max_fragments
+        self._inflater = inflater
+        self._in_frame = False
+        # Set while a message is unfinished. BytesIO gives its content away without a copy
+        # (its `getvalue` shares the buffer), where a bytearray would need twice the memory.
+        self._buffer: BytesIO | None = None
+        self._decoder: IncrementalDecoder | None = None
+        self._compressed = False
+        self._is_text = False
+        self._fragments = 0
+        self._size = 0
+
+    @property
+    def is_idle(self) -> bool:
+        """Tell whether the next data frame begins a message."""
+        return self._buffer is None
+
+    @property
+    def bytes_held(self) -> int:
+        """Return the size of what has come of an unfinished message, inflated."""
+        return self._size
+
+    def add(
+        self, first: int, payload: bytes, missing: int, received_time: float
+    ) -> Text | Binary | None:
+        """Take one piece of a data frame; return the message if it is now whole.
+
+        `missing` is how much of the frame's payload is still to come: its pieces
+        follow with the same first byte. Raises ProtocolError for fragments out of
+        order, PayloadTooLarge for a message over a limit, CriticalProtocolError
+        for text that is not UTF-8 and for bytes that cannot be inflated.
+        """
+        if not self._in_frame:
+            self._begin_frame(first)
+            if first & FIN and first & RSV1 and not missing:
+                return self._inflate_whole(payload, received_time)
+        self._in_frame = missing > 0
+        self._store(payload, missing)
+        if first & FIN and not missing:
+            return self._finish(received_time)
+        return None
+
+    def _begin_frame(self, first: int) -> None:
+        opcode = first & OPCODE_BITS
+        if opcode == CONTINUATION:
+            if self._buffer is None:
+                # RFC 6455 §5.4: a continuation belongs to a message that has begun.
+                raise ProtocolError("continuation frame without a message to continue")
+        elif self._buffer is not None:
+            # RFC 6455 §5.4: "The fragments of one message MUST NOT be interleaved between the
+            # fragments of another message"
+            raise ProtocolError("new message begins before the last one has ended")
+        else:
+            self._buffer = BytesIO()
+            self._is_text = opcode == TEXT
+            self._decoder = _utf8_decoder() if self._is_text else None
+            self._compressed = bool(first & RSV1)
+            self._fragments = self._size = 0
+        self._fragments += 1
+        if self._fragments > self._max_fragments:
+            raise PayloadTooLarge(f"message has more than {self._max_fragments} fragments")
+
+    def _inflate_whole(self, payload: bytes, received_time: float) -> Text | Binary:
+        assert self._inflater is not None, "the reader lets RSV1 pass only where it was agreed"
+        message = self._inflater.inflate_message(payload, self._max_size)
+        self._buffer = None
+        if not self._is_text:
+            return Binary(message, received_time)
+        try:
+            return Text(str(message, "utf-8"), received_time)
+        except UnicodeDecodeError as error:
+            raise invalid_utf8(error) from error
+
+    def _store(self, payload: bytes, missing: int) -> None:
+        if self._compressed:
+            assert self._inflater is not None, "the reader lets RSV1 pass only where it was agreed"
+            if payload:
+                self._inflater.inflate(payload, self._write, self._max_size - self._size)
+            return
+        if self._size + len(payload) + missing > self._max_size:
+            raise PayloadTooLarge(f"message is over the limit of {self._max_size} bytes")
+        self._write(payload)
+
+    def _write(self, piece: bytes) -> None:
+        assert self._buffer is not None, "pieces come between the begin and the end of a message"
+        if self._decoder is not None:
+            # RFC 6455 §8.1: fail on the first byte that cannot be UTF-8, not at the end.
+            try:
+                self._decoder.decode(piece)
+                # CPython keeps the first two bytes of a surrogate until it sees the third.
+                if b"\xed\xa0" <= self._decoder.getstate()[0] < b"\xee":
+                    self._decoder.decode(b"", final=True)
+            except UnicodeDecodeError as error:
+                raise invalid_utf8(error) from error
+        self._buffer.write(piece)
+        self._size += len(piece)
+
+    def _finish(self, received_time: float) -> Text | Binary:
+        if self._compressed and self._inflater is not None:
+            self._inflater.finish(self._write, self._max_size - self._size)
+        buffer, self._buffer = self._buffer, None
+        decoder, self._decoder = self._decoder, None
+        self._size = 0
+        assert buffer is not None, "only a message that has begun can end"
+        if decoder is None:
+            return Binary(buffer.getvalue(), received_time)
+        try:
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError as error:
+            raise invalid_utf8(error) from error
+        return Text(str(buffer.getbuffer(), "utf-8"), received_time)

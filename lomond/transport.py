@@ -1,0 +1,179 @@
+"""One connection's socket: the verbs that every world has, and what they share.
+
+A transport connects, reads, waits and closes; the socket itself never blocks. How one waits
+is what differs: `lomond.blocking` for threads, `lomond_gevent.transport` for greenlets. What
+the bytes mean does not belong here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket as _socket
+import struct
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from lomond.channel import Channel
+from lomond.dialing import Address, Dialer
+from lomond.errors import WebSocketUnavailable
+from lomond.forks import PROCESS
+from lomond.route import Route
+
+# How soon an exit event is seen that nothing but asking tells about, in seconds.
+EXIT_EVENT_INTERVAL = 0.25
+
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+
+
+class ExitEvent(Protocol):
+    """What is needed of a `threading.Event`, or gevent's, that ends a connection."""
+
+    def is_set(self) -> bool:
+        """Tell whether to end."""
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait for it to be set, `timeout` seconds at most; tell whether it is."""
+
+
+class Transport(ABC):
+    """One connection: make it once, use it until `close`.
+
+    One thread at a time reads or writes (the session's state lock sees to that); any number
+    may wait. `wake`, `cancel` and `close` are for any thread.
+    """
+
+    __slots__ = ("_exit_event", "_generation", "_is_cancelled", "_socket", "channel", "timings")
+
+    def __init__(self, exit_event: ExitEvent | None = None) -> None:
+        """Open nothing yet; an `exit_event` that is set counts as `cancel` while connecting."""
+        self.timings: dict[str, float] = {}
+        self._exit_event = exit_event
+        self._is_cancelled = False
+        self._generation = PROCESS.generation
+        # Set by `connect`, in this order.
+        self._socket: _socket.socket | None = None
+        self.channel: Channel | None = None
+
+    # ---- making the connection ------------------------------------------------------------
+
+    def connect(self, route: Route, deadline: float) -> None:
+        """Connect by `deadline` (monotonic seconds); raises ConnectFail."""
+        dialer = Dialer(self, route, deadline)
+        self.timings = dialer.timings
+        self.channel = dialer.dial()
+
+    @abstractmethod
+    def look_up(self, host: str, port: int, deadline: float) -> list[Address]:
+        """Find the addresses of a host; TimeoutError at `deadline` or when cancelled."""
+
+    def attach(self, address: Address) -> _socket.socket:
+        """Make a non-blocking socket that `wait` watches from now on."""
+        socket = self.make_socket(address)
+        socket.setblocking(False)
+        self._socket = socket
+        return socket
+
+    @abstractmethod
+    def make_socket(self, address: Address) -> _socket.socket:
+        """Make the kind of socket that this world waits for."""
+
+    def detach(self) -> None:
+        """Close that socket."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+    # ---- using it -------------------------------------------------------------------------
+
+    def receive(self) -> bytes | None:
+        """Return what is there: None for nothing yet, b"" for the end. Raises OSError."""
+        assert self.channel is not None, "nothing is read before there is a connection"
+        return self.channel.receive()
+
+    @abstractmethod
+    def wait(self, deadline: float, readable: bool = True, writable: bool = False) -> None:
+        """Return when the socket is ready, at `deadline`, or when woken; or for nothing."""
+
+    @abstractmethod
+    def wait_to_send(self, deadline: float, readable: bool = False) -> None:
+        """Return when the socket takes more, at `deadline`, or when cancelled; or for nothing."""
+
+    # ---- ending it, from any thread -------------------------------------------------------
+
+    @abstractmethod
+    def wake(self) -> None:
+        """Have `wait` return."""
+
+    def cancel(self) -> None:
+        """End the connection for whoever waits for it; `close` has to follow."""
+        self._is_cancelled = True
+        self.shut_down()
+        self.wake()
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Tell whether the application has changed its mind."""
+        return self._is_cancelled or (self._exit_event is not None and self._exit_event.is_set())
+
+    def shut_down(self) -> None:
+        """End the stream in both directions; what has arrived can still be read."""
+        socket = self._socket
+        if socket is not None and not self.is_foreign:
+            # Raises where the socket is not connected (yet), or not any more.
+            with contextlib.suppress(OSError):
+                socket.shutdown(_socket.SHUT_RDWR)
+
+    @property
+    def is_foreign(self) -> bool:
+        """Tell whether this process is a fork of the one that made the connection."""
+        return self._generation != PROCESS.generation
+
+    def check_process(self) -> None:
+        """Raise WebSocketUnavailable in a process that has forked off since."""
+        if self._generation != PROCESS.generation:
+            raise WebSocketUnavailable(
+                "the connection belongs to the parent process: connect again after the fork"
+            )
+
+    @abstractmethod
+    def close(self, reset: bool = False) -> None:
+        """Close the socket; never raises, never waits.
+
+        With `reset` what the peer has not taken is thrown away, instead of staying with the
+        kernel until it has. In a forked process only the descriptor is closed: `shutdown()` or
+        close_notify would end the parent's connection.
+        """
+
+    def _say_goodbye(self, reset: bool) -> None:
+        if reset and self._socket is not None:
+            with contextlib.suppress(OSError):
+                self._socket.setsockopt(_socket.SOL_SOCKET, _socket.SO_LINGER, _RESET_ON_CLOSE)
+        elif self.channel is not None:
+            self.channel.close()
+        self.shut_down()
+
+
+def look_up_literal(getaddrinfo: Callable[..., list[Any]], host: str, port: int) -> list[Address]:
+    """Return the address that `host` is, none if it is a name.
+
+    An address needs no resolver: the standard library takes 5 µs for it, where gevent's would
+    take 62 to 150.
+    """
+    try:
+        return getaddrinfo(host, port, 0, _socket.SOCK_STREAM, 0, _socket.AI_NUMERICHOST)
+    except OSError:
+        return []
+
+
+def look_up_name(
+    getaddrinfo: Callable[..., list[Any]], host: str, port: int
+) -> list[Address] | OSError:
+    """Return the addresses of `host`, or what the resolver has against it."""
+    try:
+        return getaddrinfo(host, port, 0, _socket.SOCK_STREAM)
+    except UnicodeError as error:
+        # A label of more than 63 characters, say: the standard library tells it like this.
+        return _socket.gaierror(_socket.EAI_NONAME, f"{host!r} is no host name: {error}")
+    except OSError as error:
+        return error

@@ -1,0 +1,68 @@
+"""What is installed, under which name, and what it needs.
+
+The distribution `lomond-gevent` holds two packages: `lomond`, the client, and `lomond_gevent`,
+the same client on greenlets. Tools are configured in `pyproject.toml`, never here.
+"""
+
+from __future__ import annotations
+
+import runpy
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+ROOT = Path(__file__).parent
+
+TEST = [
+    "coverage[toml]>=7.10,<8",
+    "hypothesis>=6.130,<7",
+    "mypy>=2.4,<3",
+    "psutil>=7,<8",
+    "pytest>=9,<10",
+    # A formatter's next minor version may lay the same code out in another way.
+    "ruff>=0.17.6,<0.18",
+    "trustme>=1.2,<2",
+    "websockets>=15,<18",
+]
+DEMO = ["picows>=2.3,<3"]
+
+setup(
+    name="lomond-gevent",
+    # Run as a file of its own: importing the package would need what is yet to be installed.
+    version=runpy.run_path(str(ROOT / "lomond" / "_version.py"))["__version__"],
+    description="A WebSocket client that turns a connection into an orderly stream of events, "
+    "on threads and on gevent greenlets",
+    long_description=(ROOT / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    author="the lomond-gevent authors",
+    license_expression="BSD-3-Clause",
+    license_files=["LICENSE"],
+    keywords=["websocket", "client", "gevent", "rfc6455", "permessage-deflate", "load testing"],
+    classifiers=[
+        "Development Status :: 4 - Beta",
+        "Intended Audience :: Developers",
+        "Operating System :: POSIX",
+        "Programming Language :: Python :: 3",
+        "Programming Language :: Python :: 3 :: Only",
+        "Programming Language :: Python :: 3.10",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
+        "Programming Language :: Python :: 3.14",
+        "Programming Language :: Python :: Implementation :: CPython",
+        "Topic :: Internet :: WWW/HTTP",
+        "Topic :: Software Development :: Libraries :: Python Modules",
+        "Typing :: Typed",
+    ],
+    packages=find_packages(include=["lomond", "lomond.*", "lomond_gevent", "lomond_gevent.*"]),
+    package_data={"lomond": ["py.typed"], "lomond_gevent": ["py.typed"]},
+    zip_safe=False,
+    python_requires=">=3.10",
+    install_requires=[
+        "certifi",
+        "gevent>=24.11",
+        # Only where a wheel exists: elsewhere the masking falls back to pure Python by itself.
+        'wsaccel>=0.6.7; python_version < "3.14" and platform_python_implementation == "CPython"',
+    ],
+    extras_require={"test": TEST, "demo": DEMO},
+)

@@ -1,0 +1,1 @@
+"""The tests: protocol rules with literal bytes, and conversations over real sockets."""

@@ -1,0 +1,1 @@
+"""What several test modules share: certificates, and whatever else needs to be made once."""
