@@ -78,10 +78,14 @@ class Dialer:
         if route.tls is not None:
             with self._phase("tls"):
                 channel = self._start_tls(channel, route.host, route.tls)
+        if self._waiter.is_cancelled:
+            raise self._give_up("tcp")
         return channel
 
     @contextlib.contextmanager
     def _phase(self, phase: Phase) -> Iterator[None]:
+        if self._waiter.is_cancelled:
+            raise self._give_up(phase)
         started = monotonic()
         try:
             yield

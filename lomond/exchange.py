@@ -28,7 +28,6 @@ from lomond.transport import Transport
 # How much a sender reads ahead, in bytes: two peers who both send do not deadlock below it.
 READ_AHEAD = 1 << 20
 
-
 # Who ends a connection like this leaves a peer that may take nothing any more: without a reset,
 # what was sent stays with the kernel, by the megabyte, for each such connection.
 _RESETTING: frozenset[Kind] = frozenset(
@@ -152,8 +151,8 @@ class Exchange:
     def send(self, step: Callable[..., None], *args: Any) -> None:
         """Take a step that queues a message; return once the kernel has all of it.
 
-        Raises what the step raises, and TransportFail where the socket fails, or takes nothing
-        for `send_timeout` seconds, which ends the connection: a frame is half written.
+        Raises what the step raises, and TransportFail where the socket fails, or has not taken
+        all within `send_timeout` seconds, which ends the connection: a frame is half written.
         """
         with self._lock:
             self.transport.check_process()
@@ -213,11 +212,12 @@ class Exchange:
             self.transport.wait_to_send(deadline_now, readable=reads)
 
     def _give_up(self) -> TransportFail:
-        text = f"socket fail; the peer took nothing for {self._send_timeout}s (send_timeout)"
-        error = TransportFail(text)
-        self.protocol.abort(text, "send_timeout", error)
+        text = (
+            f"socket fail; the peer did not take a message in {self._send_timeout}s (send_timeout)"
+        )
+        self.protocol.abort(text, "send_timeout", TransportFail(text))
         self.transport.cancel()
-        return error
+        return TransportFail(text)
 
     def _flush(self) -> bool:
         channel = self.transport.channel

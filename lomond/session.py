@@ -225,8 +225,6 @@ class WebsocketSession:
         websocket, transport = self.websocket, exchange.transport
         deadline = monotonic() + open_timeout
         try:
-            if exchange.protocol.is_finished:
-                raise ConnectFail("closed before connecting", phase="dns", kind="closed")
             route = websocket.choose_route(self._state.tls)
             transport.connect(route, deadline)
             if self._state.tracer is not None and transport.channel is not None:

@@ -72,8 +72,8 @@ class WebSocket(SansIO):
             close_timeout: how long to wait for the server's Close frame.
             open_timeout: how long look-up, TCP, proxy, TLS and upgrade may take together; 30 by
                 default.
-            send_timeout: how long the server may take none of a message; 30 by default. The
-                sender gets TransportFail, and the connection ends.
+            send_timeout: how long a message may take until the kernel has all of it; 30 by
+                default. Then its sender gets TransportFail, and the connection ends.
             exit_event: an event that ends the connection when it is set, with close code 1001.
 
         Raises:
@@ -125,7 +125,7 @@ class WebSocket(SansIO):
             TypeError: `text` is not str.
             UnicodeEncodeError: `text` has a lone surrogate, which UTF-8 does not know.
             WebSocketUnavailable: not ready yet; WebSocketClosing, WebSocketClosed: too late.
-            TransportFail: the socket failed, or the server took nothing for `send_timeout`.
+            TransportFail: the socket failed, or `send_timeout` ran out.
         """
         self._get_sender().send_text(check_text(text), compress)
         if self.state.tracer is not None:

@@ -171,6 +171,8 @@ class ClientProtocol(Connection):
 
     def end_of_stream(self, reason: str = "socket fail; connection lost") -> list[events.Event]:
         """Take note that the peer has ended the stream, and all it sent was received."""
+        if self.is_finished:
+            return []
         refused = self._answer.conclude() if self._answer is not None else None
         if refused is not None:
             return self._refuse(refused)

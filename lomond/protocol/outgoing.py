@@ -73,6 +73,7 @@ class Outgoing:
         if self.is_congested:
             self._latest_pong = payload
         else:
+            self._latest_pong = None
             self.add(WHOLE_PONG, payload)
 
     def add_close(self, payload: bytes) -> None:

@@ -6,6 +6,7 @@ The bytes of the handshake are RFC 6455's own example (§1.3), written out by ha
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from lomond.events import Disconnected, Event, Ready, Rejected
 from lomond.protocol.client import ClientProtocol
@@ -36,7 +37,7 @@ ANSWER = (
 
 
 def connecting_client(
-    deadline: float = 30.0, deflate: DeflateOffer | None = None, **settings: object
+    deadline: float = 30.0, deflate: DeflateOffer | None = None, **settings: Any
 ) -> ClientProtocol:
     """Make a client that has asked for the upgrade at 0.0; its "random" number is always 0.5."""
     request = UpgradeRequest(
@@ -45,13 +46,13 @@ def connecting_client(
         key=b"dGhlIHNhbXBsZSBub25jZQ==",
         deflate=deflate,
     )
-    client = ClientProtocol(request, Settings(**settings), random=lambda: 0.5)  # type: ignore[arg-type]
+    client = ClientProtocol(request, Settings(**settings), random=lambda: 0.5)
     client.open(deadline)
     client.outgoing.take()
     return client
 
 
-def ready_client(deflate: str | None = None, **settings: object) -> ClientProtocol:
+def ready_client(deflate: str | None = None, **settings: Any) -> ClientProtocol:
     """Make a client whose upgrade was agreed on at 0.0, and whose first ping was sent.
 
     `deflate` are the parameters of the server's answer to an offer without any, such as "".

@@ -90,6 +90,4 @@ def _messages(draw: st.DrawFn, deflate: Callable[[bytes], bytes] | None) -> byte
 def cuttings(draw: st.DrawFn, data: bytes) -> list[bytes]:
     """Draw a way to cut bytes into reads; some are empty."""
     places = draw(st.lists(st.integers(0, len(data)), max_size=8).map(sorted))
-    return [
-        data[start:end] for start, end in zip([0, *places], [*places, len(data)], strict=True)
-    ]
+    return [data[start:end] for start, end in zip([0, *places], [*places, len(data)], strict=True)]

@@ -10,6 +10,7 @@ import zlib
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lomond.protocol.client import ClientProtocol
 from lomond.protocol.frames import build_close_payload, build_frame, parse_close_payload
 from tests.helpers.frames import parse_client_frames, server_frame
 from tests.helpers.protocol import deliver, frames_sent, ready_client
@@ -27,6 +28,14 @@ def as_event(message: str | bytes) -> tuple[str, str | bytes]:
 def as_frame(message: str | bytes) -> tuple[int, bytes]:
     """Return what a message becomes when it is sent."""
     return (0x81, message.encode()) if isinstance(message, str) else (0x82, message)
+
+
+def send(client: ClientProtocol, message: str | bytes, compress: bool = True) -> None:
+    """Send a message as what it is."""
+    if isinstance(message, str):
+        client.send_text(message, compress)
+    else:
+        client.send_binary(message, compress)
 
 
 @settings(max_examples=40)
@@ -47,7 +56,7 @@ def test_messages_are_received_as_they_were_sent(messages: list[str | bytes]) ->
 def test_messages_are_sent_as_they_were_given(messages: list[str | bytes]) -> None:
     client = ready_client()
     for message in messages:
-        (client.send_text if isinstance(message, str) else client.send_binary)(message)  # type: ignore[operator]
+        send(client, message)
     assert frames_sent(client) == [as_frame(message) for message in messages]
 
 
@@ -59,8 +68,7 @@ def test_compressed_messages_come_back_from_an_echo(
     no_context = "; client_no_context_takeover; server_no_context_takeover"
     client = ready_client(deflate="" if takeover else no_context)
     for message, compress in messages:
-        send = client.send_text if isinstance(message, str) else client.send_binary
-        send(message, compress)  # type: ignore[arg-type]
+        send(client, message, compress)
     # Both directions have the same window, so that a compressed payload may go back as it is.
     echo = b"".join(server_frame(*frame) for frame in frames_sent(client))
     assert deliver(client, echo) == [as_event(message) for message, _ in messages]
@@ -71,7 +79,7 @@ def test_compressed_messages_come_back_from_an_echo(
 def test_compressed_messages_are_inflated_by_zlib(messages: list[str | bytes]) -> None:
     client = ready_client(deflate="")
     for message in messages:
-        (client.send_text if isinstance(message, str) else client.send_binary)(message)  # type: ignore[operator]
+        send(client, message)
     zlib_inflate = zlib.decompressobj(-15).decompress
     received = [
         (first & ~0x40, zlib_inflate(payload + b"\x00\x00\xff\xff"))

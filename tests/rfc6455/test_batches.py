@@ -8,6 +8,8 @@ state of the connection.
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.helpers.frames import server_frame
@@ -24,7 +26,7 @@ from tests.helpers.protocol import (
 MIB = 1 << 20
 
 
-def batch_sizes(*reads: bytes, **settings: object) -> list[int]:
+def batch_sizes(*reads: bytes, **settings: Any) -> list[int]:
     """Deliver the reads one by one; return how many events each batch has."""
     client = ready_client(**settings)
     sizes = []
@@ -35,7 +37,7 @@ def batch_sizes(*reads: bytes, **settings: object) -> list[int]:
     return sizes
 
 
-# ---- a batch is bounded ---------------------------------------------------------------------------
+# ---- a batch is bounded ----------------------------------------------------------------------
 
 
 def test_batch_has_at_most_1000_events() -> None:
@@ -88,14 +90,19 @@ def test_nothing_is_lost_where_a_batch_is_full_and_bytes_are_left_over() -> None
     assert client.messages_received == 12_000
 
 
-@pytest.mark.parametrize("size", [10, 2 * MIB])
+@pytest.mark.parametrize("size", [10, MIB, 2 * MIB])
 def test_bytes_that_come_early_do_not_overtake_those_that_are_not_read(size: int) -> None:
     client = ready_client()
-    first = client.receive(b"\x81\x01x" * 1500 + server_frame(0x82, bytes(size)), 0.0, 0.0)
-    second = client.receive(b"\x81\x01y" * 1500 + server_frame(0x82, bytes(size)), 0.0, 0.0)
-    told = tell_all(first) + tell_all(second) + drain(client)
-    binary = ("binary", bytes(size))
-    assert told == [("text", "x")] * 1500 + [binary] + [("text", "y")] * 1500 + [binary]
+    told = tell_all(client.receive(b"\x81\x01x" * 1500 + server_frame(0x82, bytes(size)), 0, 0))
+    told += tell_all(client.receive(b"\x81\x01y" * 1500, 0.0, 0.0)) + drain(client)
+    assert told == [("text", "x")] * 1500 + [("binary", bytes(size))] + [("text", "y")] * 1500
+
+
+def test_bytes_of_batches_that_are_not_read_are_lost() -> None:
+    client = ready_client()
+    client.receive(b"\x81\x02hi" * 400_000, 0.0, 0.0)
+    client.abort("disconnected; forced", "forced")
+    assert ending_of(client).bytes_lost == 4 * 399_000
 
 
 def test_nothing_is_left_when_everything_was_read() -> None:
@@ -112,7 +119,7 @@ def test_all_events_of_a_read_carry_its_time() -> None:
     assert {event.received_time for event in batch} == {5.5}
 
 
-# ---- a batch ends before what changes the state -------------------------------------------------------
+# ---- a batch ends before what changes the state ----------------------------------------------
 
 
 def test_close_comes_in_a_batch_of_its_own() -> None:
@@ -183,7 +190,7 @@ def test_client_that_is_not_ready_has_nothing_more() -> None:
     assert (client.messages_received, client.bytes_unfinished) == (0, 0)
 
 
-# ---- what is counted --------------------------------------------------------------------------------------
+# ---- what is counted -------------------------------------------------------------------------
 
 
 def test_messages_are_counted_without_pings_and_pongs() -> None:

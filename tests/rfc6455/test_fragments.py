@@ -139,5 +139,7 @@ def test_flood_of_empty_fragments_ends() -> None:
 def test_large_message_may_come_in_many_reads() -> None:
     client = ready_client()
     data = server_frame(0x82, bytes(range(256)) * 1024)
-    told = [event for at in range(0, len(data), 1000) for event in deliver(client, data[at:at+1000])]
+    told = [
+        event for at in range(0, len(data), 1000) for event in deliver(client, data[at : at + 1000])
+    ]
     assert told == [("binary", bytes(range(256)) * 1024)]

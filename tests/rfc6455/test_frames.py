@@ -133,7 +133,9 @@ def test_length_with_its_most_significant_bit_set_is_refused() -> None:
 # ---- the first two bytes ---------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("header", [b"\x81\x80", b"\x82\x85", b"\x89\x80", b"\x82\xfe", b"\x82\xff"])
+@pytest.mark.parametrize(
+    "header", [b"\x81\x80", b"\x82\x85", b"\x89\x80", b"\x82\xfe", b"\x82\xff"]
+)
 def test_masked_frame_from_the_server_is_refused(header: bytes) -> None:
     with pytest.raises(ProtocolError, match="frame from the server is masked"):
         read(header)
@@ -173,7 +175,12 @@ def test_wrong_first_byte_is_refused_before_the_payload_has_come() -> None:
 
 
 @pytest.mark.parametrize(
-    "header", [b"\x82\x7e\x03\xe9", b"\x82\x7f\x00\x00\x01\x00\x00\x00\x00\x00", b"\x82\x7f\x7f" + b"\xff" * 7]
+    "header",
+    [
+        b"\x82\x7e\x03\xe9",
+        b"\x82\x7f\x00\x00\x01\x00\x00\x00\x00\x00",
+        b"\x82\x7f\x7f" + b"\xff" * 7,
+    ],
 )
 def test_frame_over_the_limit_is_refused_by_its_header(header: bytes) -> None:
     with pytest.raises(PayloadTooLarge, match="over the limit of 1000 bytes") as caught:
@@ -197,9 +204,7 @@ def test_limit_below_126_bytes_spares_control_frames() -> None:
 
 def test_compressed_frame_may_be_longer_than_what_it_inflates_to() -> None:
     # Bytes that do not compress become longer; what counts is what comes out.
-    assert read(b"\xc2\x0b" + bytes(11), max_payload=10, compressed=True) == [
-        (0xC2, bytes(11), 0)
-    ]
+    assert read(b"\xc2\x0b" + bytes(11), max_payload=10, compressed=True) == [(0xC2, bytes(11), 0)]
 
 
 def test_compressed_frame_may_not_be_much_longer_than_the_limit() -> None:
@@ -275,7 +280,7 @@ def test_what_was_read_before_a_violation_is_not_unread(wrong: bytes) -> None:
     assert reader.unread == len(wrong)
 
 
-# ---- what the application sees ----------------------------------------------------------------
+# ---- what the application sees ---------------------------------------------------------------
 
 
 def test_violation_is_answered_with_1002_and_its_text() -> None:

@@ -42,7 +42,7 @@ def pings_at(client: ClientProtocol, times: list[float]) -> list[float]:
     return found
 
 
-# ---- polls -------------------------------------------------------------------------------------
+# ---- polls -----------------------------------------------------------------------------------
 
 
 def test_first_poll_of_the_heartbeat_is_due_one_period_after_its_start() -> None:
@@ -90,7 +90,7 @@ def test_receiving_does_not_move_polls() -> None:
     assert polls == [1.0, 2.0, 3.0, 4.0]
 
 
-# ---- pings --------------------------------------------------------------------------------------
+# ---- pings -----------------------------------------------------------------------------------
 
 
 def test_first_ping_is_sent_as_soon_as_ready() -> None:
@@ -102,9 +102,7 @@ def test_first_ping_is_sent_as_soon_as_ready() -> None:
 @pytest.mark.parametrize(("random", "expected"), [(0.0, 15.0), (0.5, 22.5), (1.0, 30.0)])
 def test_second_ping_comes_after_half_to_all_of_the_rate(random: float, expected: float) -> None:
     template = connecting_client()
-    client = ClientProtocol(
-        template.request, template._settings, random=lambda: random
-    )
+    client = ClientProtocol(template.request, template._settings, random=lambda: random)
     client.open(30.0)
     client.receive(ANSWER, 0.0, 0.0)
     client.outgoing.take()
@@ -139,14 +137,15 @@ def test_no_ping_is_added_while_the_kernel_takes_nothing() -> None:
     assert frames_sent(client) == []
 
 
-# ---- silence --------------------------------------------------------------------------------------
+# ---- silence ---------------------------------------------------------------------------------
 
 
 def test_silence_is_measured_from_the_last_byte() -> None:
-    heartbeat = started(ping_timeout=60.0)
+    heartbeat = started(poll=1000.0, ping_timeout=60.0)
     assert heartbeat.measure_silence(159.9, last_received=100.0) is None
+    assert heartbeat.next_due == 160.0
     assert heartbeat.measure_silence(160.0, last_received=130.0) is None
-    assert heartbeat.next_due == 105.0
+    assert heartbeat.next_due == 190.0
     assert heartbeat.measure_silence(190.0, last_received=130.0) == 60.0
 
 
@@ -194,7 +193,7 @@ def test_silence_is_not_measured_without_a_timeout() -> None:
     assert tell_all(client.tick(1e6)) == [("poll",)]
 
 
-# ---- limits --------------------------------------------------------------------------------------------
+# ---- limits ----------------------------------------------------------------------------------
 
 
 def test_limit_is_reached_when_it_is_due() -> None:
@@ -229,7 +228,7 @@ def test_start_ends_the_limit_of_the_phase_before() -> None:
     assert not heartbeat.is_over_limit(11.0)
 
 
-# ---- what is next -----------------------------------------------------------------------------------------
+# ---- what is next ----------------------------------------------------------------------------
 
 
 def test_nothing_is_due_before_the_start() -> None:

@@ -5,7 +5,7 @@ Close frame." What is written is written in the order in which it was asked for.
 
 from __future__ import annotations
 
-from lomond.protocol.deflate import Deflater, DeflateParameters
+from lomond.protocol.deflate import DeflateParameters, Deflater
 from lomond.protocol.outgoing import Outgoing
 from tests.helpers.frames import parse_client_frames
 from tests.helpers.protocol import deliver, frames_sent, ready_client
@@ -18,7 +18,7 @@ def taken(outgoing: Outgoing) -> list[tuple[int, bytes]]:
     return parse_client_frames(outgoing.take())
 
 
-# ---- order -----------------------------------------------------------------------------------------
+# ---- order -----------------------------------------------------------------------------------
 
 
 def test_queue_begins_empty() -> None:
@@ -59,7 +59,7 @@ def test_queue_counts_messages_and_bytes() -> None:
     assert (outgoing.messages, outgoing.bytes_queued) == (1, 3 + 8 + 6)
 
 
-# ---- pongs ---------------------------------------------------------------------------------------------
+# ---- pongs -----------------------------------------------------------------------------------
 
 
 def test_every_ping_is_answered_while_the_kernel_takes_what_is_written() -> None:
@@ -87,6 +87,15 @@ def test_pongs_that_were_queued_before_are_kept() -> None:
     assert taken(outgoing) == [(PONG, b"before"), (PONG, b"2")]
 
 
+def test_pong_that_waits_does_not_come_behind_a_newer_one() -> None:
+    outgoing = Outgoing()
+    outgoing.is_congested = True
+    outgoing.add_pong(b"older")
+    outgoing.is_congested = False
+    outgoing.add_pong(b"newer")
+    assert taken(outgoing) == [(PONG, b"newer")]
+
+
 def test_flood_of_pings_does_not_grow_the_queue() -> None:
     client = ready_client()
     client.outgoing.is_congested = True
@@ -94,7 +103,7 @@ def test_flood_of_pings_does_not_grow_the_queue() -> None:
     assert frames_sent(client) == [(PONG, b"!")]
 
 
-# ---- the end ----------------------------------------------------------------------------------------------
+# ---- the end ---------------------------------------------------------------------------------
 
 
 def test_pong_that_waits_is_dropped_for_the_close() -> None:
@@ -115,7 +124,7 @@ def test_no_pong_is_queued_behind_the_close() -> None:
     assert taken(outgoing) == [(PONG, b"before"), (0x88, b"")]
 
 
-# ---- compression ----------------------------------------------------------------------------------------------
+# ---- compression -----------------------------------------------------------------------------
 
 # RFC 7692 §7.2.3.1: "Hello", compressed.
 HELLO = bytes.fromhex("f248cdc9c90700")

@@ -127,7 +127,11 @@ def test_wrong_text_ends_the_connection_as_a_protocol_error() -> None:
     client.end_of_stream()
     told = ending_of(client)
     assert (told.kind, told.graceful, told.closed_by, told.code) == (
-        "protocol", False, "client", 1006)
+        "protocol",
+        False,
+        "client",
+        1006,
+    )
 
 
 def test_binary_need_not_be_utf8() -> None:

@@ -23,7 +23,7 @@ from tests.helpers.protocol import (
     tell_all,
 )
 
-READY = [("ready", 101, None, set()), ("poll",)]
+READY: list[tuple[object, ...]] = [("ready", 101, None, set()), ("poll",)]
 EARLY_HINTS = b"HTTP/1.1 103 Early Hints\r\nLink: </a>; rel=preload\r\n\r\n"
 
 
@@ -34,7 +34,7 @@ def rejected(client: ClientProtocol, data: bytes) -> Rejected:
     return event
 
 
-# ---- the request -------------------------------------------------------------------------------
+# ---- the request -----------------------------------------------------------------------------
 
 
 def test_request_is_queued_by_open() -> None:
@@ -46,7 +46,7 @@ def test_request_is_queued_by_open() -> None:
     assert lines[-2:] == [b"", b""]
 
 
-# ---- agreed --------------------------------------------------------------------------------------
+# ---- agreed ----------------------------------------------------------------------------------
 
 
 def test_answer_makes_the_client_ready() -> None:
@@ -102,7 +102,7 @@ def test_deadline_of_opening_is_over_once_ready() -> None:
     assert not client.is_finished
 
 
-# ---- interim answers --------------------------------------------------------------------------------
+# ---- interim answers -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("interim", [b"HTTP/1.1 100 Continue\r\n\r\n", EARLY_HINTS])
@@ -127,7 +127,7 @@ def test_9_interim_answers_are_a_refusal() -> None:
     assert rejected(client, EARLY_HINTS * 9 + ANSWER).reason.startswith("more than 8 interim")
 
 
-# ---- refused -------------------------------------------------------------------------------------------
+# ---- refused ---------------------------------------------------------------------------------
 
 
 def test_refusal_is_rejected_and_the_end() -> None:
@@ -136,7 +136,11 @@ def test_refusal_is_rejected_and_the_end() -> None:
     assert told == [("rejected", 404, "Websocket upgrade failed (code=404)")]
     end = ending_of(client)
     assert (end.reason, end.graceful, end.phase, end.kind) == (
-        "closed", False, "handshake", "rejected")
+        "closed",
+        False,
+        "handshake",
+        "rejected",
+    )
     assert client.is_closed
 
 
@@ -195,8 +199,10 @@ def test_application_that_closes_does_not_wait_for_the_body() -> None:
 
 @pytest.mark.parametrize(
     ("status_code", "retryable"),
-    [(401, False), (403, False), (404, False), (405, False), (410, False)]
-    + [(400, True), (302, True), (408, True), (429, True), (500, True), (503, True)],
+    [
+        *[(status_code, False) for status_code in (401, 403, 404, 405, 410)],
+        *[(status_code, True) for status_code in (302, 400, 407, 408, 429, 500, 503)],
+    ],
 )
 def test_refusal_says_whether_to_try_again(status_code: int, retryable: bool) -> None:
     client = connecting_client()
@@ -219,10 +225,12 @@ def test_compression_that_was_not_offered_is_refused() -> None:
     assert told == [("rejected", 101, "extension 'permessage-deflate' was not offered")]
 
 
-# ---- not an answer ------------------------------------------------------------------------------------------
+# ---- not an answer ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("data", [b"SSH-2.0-OpenSSH_9.2\r\n", b"\x15\x03\x03\x00\x02\x02\x46", b"<"])
+@pytest.mark.parametrize(
+    "data", [b"SSH-2.0-OpenSSH_9.2\r\n", b"\x15\x03\x03\x00\x02\x02\x46", b"<"]
+)
 def test_bytes_that_are_not_http_are_a_refusal(data: bytes) -> None:
     client = connecting_client()
     event = rejected(client, data)
@@ -270,7 +278,7 @@ def test_answer_after_the_end_is_ignored() -> None:
     assert not client.is_ready
 
 
-# ---- no answer --------------------------------------------------------------------------------------------------
+# ---- no answer -------------------------------------------------------------------------------
 
 
 def test_stream_that_ends_before_the_answer_is_no_refusal() -> None:

@@ -45,7 +45,7 @@ def incompressible(size: int) -> bytes:
     return random.Random(7692).randbytes(size)
 
 
-# ---- the examples of §7.2.3 ---------------------------------------------------------------------
+# ---- the examples of §7.2.3 ------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_empty_message_is_inflated(empty: bytes) -> None:
     assert deliver(client, empty + b"\xc1\x07" + HELLO) == [("text", ""), ("text", "Hello")]
 
 
-# ---- where RSV1 may be ----------------------------------------------------------------------------
+# ---- where RSV1 may be -----------------------------------------------------------------------
 
 
 def test_message_need_not_be_compressed() -> None:
@@ -111,7 +111,7 @@ def test_rsv1_is_a_violation_where_compression_was_not_agreed_on() -> None:
     assert deliver(client, b"\xc1\x07" + HELLO) == [("protocol_error", text, False)]
 
 
-# ---- in parts -------------------------------------------------------------------------------------
+# ---- in parts --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("size", [1, 2, 7, 100])
@@ -149,7 +149,7 @@ def test_character_may_be_cut_by_compressed_fragments() -> None:
     assert deliver(client, in_fragments(0x41, payload, 1)) == [("text", "κόσμε 😀")]
 
 
-# ---- what is wrong ---------------------------------------------------------------------------------
+# ---- what is wrong ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("fragment", [1, 100])
@@ -186,7 +186,7 @@ def test_message_that_refers_to_a_window_that_was_given_up_is_refused() -> None:
     assert [event[0] for event in told] == ["text", "protocol_error"]
 
 
-# ---- limits -------------------------------------------------------------------------------------------
+# ---- limits ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("fragment", [1, 5, 1000])
@@ -273,7 +273,7 @@ def test_batch_of_bombs_below_the_limit_comes_one_by_one() -> None:
     assert sizes == [1, 1, 1, 0]
 
 
-# ---- what we send -------------------------------------------------------------------------------------
+# ---- what we send ----------------------------------------------------------------------------
 
 
 def inflated(client: ClientProtocol) -> list[tuple[int, bytes]]:
