@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import TypeAlias
+from collections.abc import Collection, Iterable, Mapping
+from typing import TypeAlias, TypeVar
 
+from lomond.protocol.deflate import DeflateOffer
 from lomond.protocol.frames import MAX_CONTROL_PAYLOAD
 from lomond.protocol.handshake import check_custom_header
 from lomond.status import is_valid_close_code
+
+_Argument = TypeVar("_Argument")
 
 Headers: TypeAlias = (
     Mapping[str, str] | Mapping[bytes, bytes] | Iterable[tuple[str | bytes, str | bytes]]
@@ -16,10 +19,48 @@ Headers: TypeAlias = (
 
 def check_headers(headers: Headers) -> list[tuple[str, str]]:
     """Return pairs of text that may be headers of an upgrade request."""
-    if isinstance(headers, (str, bytes)):
+    if not _is_several(headers):
         raise TypeError(f"headers must be a mapping or pairs, not {_name_type(headers)}")
     pairs: Iterable[object] = headers.items() if isinstance(headers, Mapping) else headers
     return [check_custom_header(*_check_pair(pair)) for pair in pairs]
+
+
+def check_protocols(protocols: Iterable[str]) -> Collection[str]:
+    """Return `protocols`, as a list if they could be gone through only once."""
+    # A mapping here is meant to be `proxies`, which some releases of Lomond took in this place.
+    if not _is_several(protocols) or isinstance(protocols, Mapping):
+        raise TypeError(f"protocols must be a list of names, not {_name_type(protocols)}")
+    return protocols if isinstance(protocols, Collection) else list(protocols)
+
+
+def check_compress(compress: bool | DeflateOffer | None) -> DeflateOffer | None:
+    """Return what to offer, None for nothing."""
+    if compress is None or isinstance(compress, bool):
+        return DeflateOffer() if compress else None
+    if not isinstance(compress, DeflateOffer):
+        raise TypeError(f"compress must be True, False or a DeflateOffer, not {compress!r}")
+    return compress
+
+
+def check_session_class(session_class: _Argument) -> _Argument:
+    """Return what makes a session."""
+    if not callable(session_class):
+        raise TypeError(
+            "session_class must be a class or another callable that takes the WebSocket, "
+            f"not {_name_type(session_class)}"
+        )
+    return session_class
+
+
+def check_exit_event(exit_event: _Argument) -> _Argument:
+    """Return None, or what can be asked and waited for."""
+    if exit_event is not None and not (
+        hasattr(exit_event, "is_set") and hasattr(exit_event, "wait")
+    ):
+        raise TypeError(
+            f"exit_event must be an Event of threading's or gevent's, not {_name_type(exit_event)}"
+        )
+    return exit_event
 
 
 def check_text(text: str) -> str:
@@ -59,12 +100,12 @@ def check_close_code(code: int) -> int:
 
 def check_close_reason(reason: str | bytes) -> bytes:
     """Return the reason as UTF-8."""
-    if isinstance(reason, str):
-        return reason.encode()
-    if not isinstance(reason, bytes):
+    if not isinstance(reason, (str, bytes)):
         raise TypeError(f"close reason must be str or bytes, not {_name_type(reason)}")
-    reason.decode()
-    return reason
+    try:
+        return reason.encode() if isinstance(reason, str) else reason.decode().encode()
+    except UnicodeError as error:
+        raise ValueError(f"close reason must be text that UTF-8 can hold: {error}") from None
 
 
 def _check_pair(pair: object) -> tuple[str | bytes, str | bytes]:
@@ -72,6 +113,10 @@ def _check_pair(pair: object) -> tuple[str | bytes, str | bytes]:
         raise TypeError("headers must be a mapping, or pairs of a name and a value")
     name, value = pair
     return name, value
+
+
+def _is_several(value: object) -> bool:
+    return isinstance(value, Iterable) and not isinstance(value, (str, bytes))
 
 
 def _name_type(value: object) -> str:

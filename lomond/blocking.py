@@ -7,6 +7,7 @@ Names of `socket`, `select` and `threading` are looked up when they are used, so
 from __future__ import annotations
 
 import contextlib
+import errno
 import math
 import select
 import socket as _socket
@@ -23,6 +24,9 @@ from lomond.transport import (
     look_up_literal,
     look_up_name,
 )
+
+# How long one wait may be, in seconds: `poll` and `select` take no more than 24 days.
+LONGEST_WAIT = 86_400.0
 
 
 class BlockingTransport(Transport):
@@ -65,7 +69,10 @@ class BlockingTransport(Transport):
             answers.append(look_up_name(_socket.getaddrinfo, host, port))
             self.wake()
 
-        threading.Thread(target=look_up, name=f"look-up of {host}", daemon=True).start()
+        try:
+            threading.Thread(target=look_up, name=f"look-up of {host}", daemon=True).start()
+        except RuntimeError as error:
+            raise OSError(errno.EAGAIN, f"no thread to look up {host!r} in: {error}") from error
         while not answers:
             if self.is_cancelled or monotonic() >= deadline:
                 raise TimeoutError
@@ -107,7 +114,7 @@ class BlockingTransport(Transport):
                 interests.append((waker.fileno(), True, False))
             if self._socket is not None and (readable or writable):
                 interests.append((self._socket.fileno(), readable, writable))
-            _poll(interests, max(0.0, deadline - monotonic()))
+            _poll(interests, min(max(0.0, deadline - monotonic()), LONGEST_WAIT))
             if waker is not None:
                 with contextlib.suppress(BlockingIOError):
                     waker.recv(4096)
@@ -153,11 +160,11 @@ def _poll(interests: list[tuple[int, bool, bool]], seconds: float) -> None:
     if not hasattr(select, "poll"):
         readers = [descriptor for descriptor, readable, _ in interests if readable]
         writers = [descriptor for descriptor, _, writable in interests if writable]
-        select.select(readers, writers, writers, None if math.isinf(seconds) else seconds)
+        select.select(readers, writers, writers, seconds)
         return
     poller = select.poll()
     for descriptor, readable, writable in interests:
         poller.register(
             descriptor, (select.POLLIN if readable else 0) | (select.POLLOUT if writable else 0)
         )
-    poller.poll(None if math.isinf(seconds) else math.ceil(seconds * 1000))
+    poller.poll(math.ceil(seconds * 1000))

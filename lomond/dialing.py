@@ -89,11 +89,13 @@ class Dialer:
         started = monotonic()
         try:
             yield
-        except TimeoutError as error:
-            if error.errno is not None:
-                raise connect_fail(error, phase, self._prefix) from error
-            raise self._give_up(phase) from error
-        except OSError as error:
+        except (OSError, ConnectFail) as error:
+            has_no_time = isinstance(error, TimeoutError) and error.errno is None
+            # Whatever it looks like then: who cancels shuts the socket down.
+            if has_no_time or self._waiter.is_cancelled:
+                raise self._give_up(phase) from error
+            if isinstance(error, ConnectFail):
+                raise
             raise connect_fail(error, phase, self._prefix) from error
         self.timings[phase] = monotonic() - started
 

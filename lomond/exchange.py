@@ -86,6 +86,10 @@ class Exchange:
     def open(self, deadline: float) -> None:
         """Send the upgrade request; raises ConnectFail."""
         with self._lock:
+            if self.protocol.is_finished:
+                raise ConnectFail(
+                    "closed before the connection was made", phase="handshake", kind="closed"
+                )
             self.protocol.open(deadline)
             try:
                 self._flush()
@@ -136,7 +140,8 @@ class Exchange:
             data = self.transport.receive()
         except OSError as error:
             self.protocol.abort(f"socket fail; recv fail; {error}", kind_of(error), error)
-            return []
+            # A refusal of which only the body is missing is told all the same.
+            return self.protocol.end_of_stream()
         if data is None:
             return []
         if data:

@@ -16,6 +16,7 @@ _KINDS: dict[int, Kind] = {
     errno.ECONNABORTED: "reset",
     errno.EPIPE: "reset",
     errno.ETIMEDOUT: "timeout",
+    errno.EAGAIN: "resources",
     errno.EMFILE: "resources",
     errno.ENFILE: "resources",
     errno.ENOBUFS: "resources",

@@ -7,6 +7,7 @@ by `WebSocket.feed`. It also keeps its own time: no polls, pings or deadlines fr
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from time import monotonic, time
 from typing import Any, Protocol
@@ -48,12 +49,20 @@ class ForeignSession(Protocol):
 class HandedOver(Outgoing):
     """Give each frame to a foreign session in the moment that it is made."""
 
-    __slots__ = ("_get_session",)
+    __slots__ = ("_get_session", "_order")
 
     def __init__(self, get_session: Callable[[], ForeignSession | None]) -> None:
         """Ask for the session at each frame: it comes and goes with each connection."""
         super().__init__()
         self._get_session = get_session
+        # Held while a message is made and sent: compressed ones share one context, so they
+        # must arrive in the order in which they were made.
+        self._order = threading.RLock()
+
+    def add_message(self, first: int, payload: bytes, compress: bool) -> None:
+        """Send a whole message, one after the other."""
+        with self._order:
+            super().add_message(first, payload, compress)
 
     def add(self, first: int, payload: bytes) -> None:
         """Send the frame, or raise what the session raises."""
@@ -95,6 +104,8 @@ class SansIO(Options):
                 if isinstance(event, events.Poll):
                     continue
                 yield from self._hand_out(event, protocol)
+                if protocol.is_closed:
+                    return
             if not protocol.has_more:
                 return
             batch = protocol.receive_more(monotonic())
@@ -121,6 +132,8 @@ class SansIO(Options):
 
         Raises HandshakeError, or CompressionParameterError, where they are not acceptable.
         """
+        if not extensions:
+            return set()
         enabled, deflate = check_extensions(", ".join(extensions), self.state.request.deflate)
         if deflate is not None:
             self.get_foreign_protocol().outgoing.deflater = Deflater(deflate)
@@ -130,8 +143,7 @@ class SansIO(Options):
         """Take note that the connection is lost, and have the session close its socket."""
         if self.state.session is not None:
             self.state.session.close()
-        if self.state.protocol is not None:
-            self.state.protocol.abort("closed", "closed")
+        self.get_foreign_protocol().abort("closed", "closed")
 
     def close_foreign(self, code: int, reason: bytes) -> None:
         """Have a foreign session send our Close frame."""
@@ -139,7 +151,8 @@ class SansIO(Options):
         protocol = self.get_foreign_protocol()
         if protocol.ending.sent_close_time is None:
             protocol.close(code, reason, monotonic())
-            state.foreign_close_time = state.session.session_time
+            if protocol.ending.sent_close_time is not None:
+                state.foreign_close_time = state.session.session_time
 
     def get_foreign_protocol(self) -> ClientProtocol:
         """Return the machine that speaks through a foreign session, made when first needed."""

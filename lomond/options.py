@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from lomond.arguments import Headers, check_headers
+from lomond.arguments import Headers, check_compress, check_headers, check_protocols
 from lomond.constants import USER_AGENT
 from lomond.errors import ConnectFail
 from lomond.protocol.deflate import DeflateOffer
@@ -77,7 +78,7 @@ class Options:
         """
         self._url = parse_url(url)
         self.url = url
-        self.protocols = [] if protocols is None else protocols
+        self.protocols = [] if protocols is None else check_protocols(protocols)
         self.agent = USER_AGENT if agent is None else agent
         self._headers: list[tuple[str, str]] = []
         self._fresh_headers: Callable[[], Headers] | None = None
@@ -142,7 +143,12 @@ class Options:
         A Host, User-Agent or Authorization takes the place of ours. Raises TypeError or
         ValueError for what no header can be, and for those that the handshake consists of.
         """
-        self._headers.append(check_custom_header(header, value))
+        pair = check_custom_header(header, value)
+        if self.state.session is None:
+            # Who has no session calls `build_request` next.
+            request = self.state.request
+            self.state.request = replace(request, headers=(*request.headers, pair))
+        self._headers.append(pair)
 
     def make_settings(self, **times: Any) -> Settings:
         """Return the numbers for one connection: these times, and this object's limits."""
@@ -156,15 +162,14 @@ class Options:
         return self._make_state([*self._headers, *fresh])
 
     def _make_state(self, headers: list[tuple[str, str]]) -> State:
-        offer = self.compress if isinstance(self.compress, DeflateOffer) else None
         request = UpgradeRequest(
             host=self._url.host_header,
             resource=self._url.resource,
             key=make_handshake_key(),
-            protocols=tuple(self.protocols),
+            protocols=tuple(check_protocols(self.protocols)),
             agent=self.agent,
             headers=tuple(headers),
-            deflate=DeflateOffer() if self.compress is True else offer,
+            deflate=check_compress(self.compress),
             authorization=self._url.authorization,
         )
         tracer = Tracer(self.trace, self.safe_url) if self.trace else None

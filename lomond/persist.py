@@ -7,6 +7,7 @@ class's, so that in greenlets it stops nobody else.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
 from math import isfinite
 from random import random
@@ -14,6 +15,7 @@ from time import monotonic, time
 from typing import Any
 
 from lomond import events
+from lomond.arguments import check_exit_event, check_session_class
 from lomond.session import GOING_AWAY, WebsocketSession
 from lomond.transport import ExitEvent
 from lomond.websocket import WebSocket
@@ -34,6 +36,9 @@ class BackOffPolicy:
 
     def __init__(self, min_wait: float, max_wait: float) -> None:
         """Take both in seconds; ValueError unless 0 <= min_wait <= max_wait."""
+        for name, seconds in (("min_wait", min_wait), ("max_wait", max_wait)):
+            if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
+                raise TypeError(f"{name} must be a number of seconds, not {seconds!r}")
         if not 0 <= min_wait <= max_wait or not isfinite(max_wait):
             raise ValueError(
                 "min_wait and max_wait must be seconds, 0 <= min_wait <= max_wait, "
@@ -123,13 +128,15 @@ def persist(
     """
     policy = BackOffPolicy(min_wait, max_wait)
     options = dict(connect_options, poll=poll, ping_rate=ping_rate)
-    options["ping_timeout"] = 2 * ping_rate if ping_timeout is None else ping_timeout
+    options["ping_timeout"] = 2 * (ping_rate or 0) if ping_timeout is None else ping_timeout
+    if isinstance(websocket, WebSocket):
+        # Here, and not only when the first event is asked for.
+        websocket.make_settings(**options)
     if session_class is not None:
-        options["session_class"] = session_class
-    if exit_event is not None and _is_ours(websocket, session_class):
+        options["session_class"] = check_session_class(session_class)
+    if check_exit_event(exit_event) is not None and _is_ours(websocket, session_class):
         options["exit_event"] = exit_event
-    sleep = getattr(session_class, "sleep", WebsocketSession.sleep)
-    return _persist(websocket, policy, options, exit_event, sleep, respect_retry_after)
+    return _persist(websocket, policy, options, exit_event, respect_retry_after)
 
 
 def _persist(
@@ -137,16 +144,16 @@ def _persist(
     policy: BackOffPolicy,
     options: dict[str, Any],
     exit_event: ExitEvent | None,
-    sleep: Any,
     respect_retry_after: bool,
 ) -> Iterator[events.Event]:
     while not _is_set(exit_event):
         attempt = _Attempt()
-        for event in websocket.connect(**options):
-            attempt.note(event)
-            yield event
-            if _is_set(exit_event) and "exit_event" not in options:
-                websocket.close(GOING_AWAY, b"")
+        with _closing(websocket.connect(**options)) as run:
+            for event in run:
+                attempt.note(event)
+                yield event
+                if _is_set(exit_event) and "exit_event" not in options:
+                    websocket.close(GOING_AWAY, b"")
         if _is_set(exit_event):
             return
         delay = policy.next_delay(
@@ -156,8 +163,29 @@ def _persist(
             retry_after=attempt.retry_after if respect_retry_after else None,
         )
         yield events.BackOff(delay)
-        if _is_set(exit_event) or sleep(delay, exit_event):
+        if _is_set(exit_event) or _sleep(websocket, options, delay, exit_event):
             return
+
+
+@contextmanager
+def _closing(run: Iterator[events.Event]) -> Iterator[Iterator[events.Event]]:
+    """Close a run that is left early, and not only when it is collected."""
+    try:
+        yield run
+    finally:
+        # What some other class's `connect` returns may be any iterable.
+        if hasattr(run, "close"):
+            run.close()
+
+
+def _sleep(
+    websocket: object, options: dict[str, Any], delay: float, exit_event: ExitEvent | None
+) -> bool:
+    """Wait in the way of the session's world: any other would stop its hub."""
+    session = websocket.session if isinstance(websocket, WebSocket) else None
+    world = options.get("session_class") if session is None else session
+    sleep = getattr(world, "sleep", WebsocketSession.sleep)
+    return bool(sleep(delay, exit_event))
 
 
 class _Attempt:

@@ -47,7 +47,8 @@ class WebsocketSession:
         self._state = websocket.state
         self._exchange: Exchange | None = None
         self._exit_event: ExitEvent | None = None
-        # Set before there is an exchange: by `close` before the first event.
+        # Set by whoever ends the connection, before they look for an exchange: one that is
+        # made in this very moment finds it set.
         self._is_closed = False
 
     def __repr__(self) -> str:
@@ -125,9 +126,8 @@ class WebsocketSession:
 
     def begin_close(self, code: int | None, reason: bytes) -> None:
         """Begin the closing handshake, or give up connecting; return at once."""
-        if self._exchange is None:
-            self._is_closed = True
-        else:
+        self._is_closed = True
+        if self._exchange is not None:
             self._exchange.begin_close(code, reason)
 
     def close(self) -> None:
@@ -139,9 +139,8 @@ class WebsocketSession:
         self._end("disconnected; forced by the application", "forced")
 
     def _end(self, reason: str, kind: Kind) -> None:
-        if self._exchange is None:
-            self._is_closed = True
-        else:
+        self._is_closed = True
+        if self._exchange is not None:
             self._exchange.abort(reason, kind)
 
     def _get_exchange(self) -> Exchange:
@@ -193,7 +192,7 @@ class WebsocketSession:
         try:
             yield events.Connecting(self.websocket.safe_url)
             first = self._connect(exchange, settings.open_timeout or inf)
-            yield first
+            yield self._trace([first])[0]
             while not exchange.has_ended:
                 batch = self._read(exchange)
                 for event in batch:

@@ -80,8 +80,12 @@ class Tracer:
 
     def emit(self) -> None:
         """Hand over what was collected; what the callback raises goes to the log."""
-        while self._records:
-            record = self._records.popleft()
+        while True:
+            try:
+                record = self._records.popleft()
+            except IndexError:
+                # Not asked before: another thread may hand over the last one meanwhile.
+                return
             try:
                 self._callback(record)
             except Exception:  # whatever a callback raises must not end the connection

@@ -17,6 +17,8 @@ from lomond.arguments import (
     check_close_reason,
     check_control_data,
     check_data,
+    check_exit_event,
+    check_session_class,
     check_text,
 )
 from lomond.errors import WebSocketUnavailable
@@ -79,8 +81,7 @@ class WebSocket(SansIO):
         Raises:
             TypeError, ValueError: an argument is wrong, or contradicts another.
         """
-        if self.state.session is not None:
-            self.state.session.close()
+        check_session_class(session_class)
         options: dict[str, Any] = {
             "poll": poll,
             "ping_rate": ping_rate,
@@ -89,13 +90,16 @@ class WebSocket(SansIO):
             "close_timeout": close_timeout,
         }
         # A session class that was written for Lomond knows these five only.
-        newer = {
-            "open_timeout": open_timeout,
-            "send_timeout": send_timeout,
-            "exit_event": exit_event,
-        }
+        newer = {"open_timeout": open_timeout, "send_timeout": send_timeout}
         options |= {name: value for name, value in newer.items() if value is not _UNSET}
-        self.state = self.make_state()
+        self.make_settings(**options)
+        if exit_event is not _UNSET:
+            options["exit_event"] = check_exit_event(exit_event)
+        state = self.make_state()
+        # All arguments are good: only now may the last connection end.
+        if self.state.session is not None:
+            self.state.session.close()
+        self.state = state
         if self.state.tracer is not None:
             self.state.tracer.note("connect_start", **options)
             self.state.tracer.emit()
@@ -127,7 +131,8 @@ class WebSocket(SansIO):
             WebSocketUnavailable: not ready yet; WebSocketClosing, WebSocketClosed: too late.
             TransportFail: the socket failed, or `send_timeout` ran out.
         """
-        self._get_sender().send_text(check_text(text), compress)
+        text = check_text(text)
+        self._get_sender().send_text(text, compress)
         if self.state.tracer is not None:
             self._trace("send_text", length=len(text), compressed=compress)
 
@@ -137,7 +142,8 @@ class WebSocket(SansIO):
         Raises:
             TypeError: `data` is not bytes, bytearray or memoryview.
         """
-        self._get_sender().send_binary(check_data(data), compress)
+        data = check_data(data)
+        self._get_sender().send_binary(data, compress)
         if self.state.tracer is not None:
             self._trace("send_binary", length=len(data), compressed=compress)
 

@@ -11,16 +11,18 @@
 from __future__ import annotations
 
 import ctypes
+import socket
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, Protocol
 
 import gevent
 import gevent.event
 import psutil
+import pytest
 
-from lomond.events import Closed, Connecting, ConnectFail, Disconnected, Event
+from lomond.events import Closed, ConnectFail, Connecting, Disconnected, Event, Poll
 from lomond.session import WebsocketSession
 from lomond.websocket import WebSocket
 from lomond_gevent import GeventSession
@@ -30,16 +32,23 @@ from tests.helpers.scripted_server import Script, ScriptedServer
 __all__ = [
     "LATE",
     "PATIENCE",
+    "Clock",
     "Interrupted",
+    "Stopwatch",
     "Task",
     "Wire",
     "World",
     "converse",
     "ending_of",
+    "error_of",
+    "is_in_time",
     "make_wire",
     "names_of",
     "open_sockets_to",
+    "patch_resolver",
     "read_until",
+    "shrink_buffers",
+    "with_small_buffers",
     "world_of",
 ]
 
@@ -218,3 +227,103 @@ def open_sockets_to(server: ScriptedServer) -> list[Any]:
     """Return this process's open sockets that are connected to a server, or connecting."""
     connections = psutil.Process().net_connections(kind="tcp")
     return [connection for connection in connections if connection.raddr == server.address]
+
+
+class Clock:
+    """The events of one connection, and when they came, in seconds since the first."""
+
+    def __init__(self, stream: Iterable[Event], actions: Actions | None = None) -> None:
+        self.times: list[float] = []
+        started = time.monotonic()
+
+        def note_times() -> Iterator[Event]:
+            for event in stream:
+                self.times.append(time.monotonic() - started)
+                yield event
+
+        self.events = converse(note_times(), actions)
+
+    @property
+    def end(self) -> Any:
+        """The terminal event."""
+        return ending_of(self.events)
+
+    def times_of(self, kind: type[Event]) -> list[float]:
+        """Return when events of this class came."""
+        pairs = zip(self.events, self.times, strict=True)
+        return [time for event, time in pairs if isinstance(event, kind)]
+
+    def until_end(self, kind: type[Event] = Connecting) -> float:
+        """Return how long after the first event of this class the end came."""
+        return self.times[-1] - self.times_of(kind)[0]
+
+    def check_polls(self, poll: float) -> None:
+        """Fail unless polls came in step: none early, none late, none missing up to the end."""
+        times = self.times_of(Poll)
+        expected = round((self.times[-1] - times[0] - LATE) // poll)
+        assert len(times) >= max(2, expected), f"polls are missing: {times}"
+        for number, seconds in enumerate(times):
+            due = times[0] + number * poll
+            assert is_in_time(seconds, due), f"poll {number} was due at {due}: {times}"
+
+
+class Stopwatch:
+    """Seconds since it was made."""
+
+    def __init__(self) -> None:
+        self._started = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """How long that is ago."""
+        return time.monotonic() - self._started
+
+
+def is_in_time(seconds: float, deadline: float) -> bool:
+    """Tell whether something came not before its deadline, nor more than `LATE` after it."""
+    # Deadline and stopwatch start a moment apart.
+    return deadline - 0.01 <= seconds <= deadline + LATE
+
+
+def error_of(function: Callable[..., object], *args: object) -> Exception | None:
+    """Call a function, and return what it raises."""
+    try:
+        function(*args)
+    except Exception as error:
+        return error
+    return None
+
+
+def shrink_buffers(connected: socket.socket) -> None:
+    """Have the kernel keep little, so that who writes has to wait for who reads."""
+    for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
+        connected.setsockopt(socket.SOL_SOCKET, option, 16 * 1024)
+
+
+def with_small_buffers(session_class: type[WebsocketSession]) -> type[WebsocketSession]:
+    """Return the session class, but on sockets with small buffers."""
+
+    class SmallTransport(session_class.transport_class):
+        def make_socket(self, address: Any) -> socket.socket:
+            made: socket.socket = super().make_socket(address)
+            shrink_buffers(made)
+            return made
+
+    class SmallSession(session_class):
+        transport_class = SmallTransport
+
+    return SmallSession
+
+
+def patch_resolver(
+    monkeypatch: pytest.MonkeyPatch, answer: Callable[[str, int], list[Any]]
+) -> None:
+    """Have names looked up by `answer` in both worlds; addresses need no resolver."""
+    look_up = socket.getaddrinfo
+
+    def getaddrinfo(host: str, port: int, *args: int) -> list[Any]:
+        is_literal = len(args) == 4 and args[3] & socket.AI_NUMERICHOST
+        return look_up(host, port, *args) if is_literal else answer(host, port)
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    monkeypatch.setattr(gevent.get_hub().resolver, "getaddrinfo", getaddrinfo)

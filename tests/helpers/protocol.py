@@ -37,13 +37,17 @@ ANSWER = (
 
 
 def connecting_client(
-    deadline: float = 30.0, deflate: DeflateOffer | None = None, **settings: Any
+    deadline: float = 30.0,
+    deflate: DeflateOffer | None = None,
+    protocols: tuple[str, ...] = (),
+    **settings: Any,
 ) -> ClientProtocol:
     """Make a client that has asked for the upgrade at 0.0; its "random" number is always 0.5."""
     request = UpgradeRequest(
         host="server.example.com",
         resource="/chat",
         key=b"dGhlIHNhbXBsZSBub25jZQ==",
+        protocols=protocols,
         deflate=deflate,
     )
     client = ClientProtocol(request, Settings(**settings), random=lambda: 0.5)

@@ -193,6 +193,8 @@ def test_second_close_may_only_shorten_the_wait() -> None:
     client.close(1001, b"", 0.0, timeout=20.0)
     assert client.next_due <= 10.0
     client.close(1001, b"", 5.0, timeout=1.0)
+    client.tick(5.9)
+    assert not client.is_finished
     client.tick(6.0)
     assert ending_of(client).kind == "close_timeout"
     assert frames_sent(client) == []

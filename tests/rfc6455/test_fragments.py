@@ -104,6 +104,15 @@ def test_fragments_over_the_limit_are_refused_before_their_payload() -> None:
     assert frames_sent(client) == [(0x88, b"\x03\xf1" + text.encode())]
 
 
+def test_limit_counts_what_has_come_of_a_frame_and_what_is_missing() -> None:
+    client = ready_client(max_message_size=5)
+    deliver(client, b"\x02\x02ab")
+    assert deliver(client, b"\x80\x03c") == []
+    assert deliver(client, b"de") == [("binary", b"abcde")]
+    deliver(client, b"\x02\x02ab")
+    assert [event[0] for event in deliver(client, b"\x80\x04cd")] == ["protocol_error"]
+
+
 def test_limit_counts_each_message_anew() -> None:
     client = ready_client(max_message_size=5)
     data = b"\x01\x02He\x80\x03llo" * 2

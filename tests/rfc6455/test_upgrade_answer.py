@@ -13,6 +13,7 @@ import pytest
 from lomond.events import Rejected
 from lomond.protocol.answer import AnswerReader, Refused
 from lomond.protocol.client import ClientProtocol
+from lomond.protocol.deflate import DeflateOffer
 from tests.helpers.protocol import (
     ANSWER,
     connecting_client,
@@ -89,10 +90,19 @@ def test_application_may_close_before_it_sees_the_frames_of_the_first_packet() -
     assert drain(client) == [("text", "hi"), ("closed", 1000, "")]
 
 
-def test_subprotocol_and_extensions_are_kept() -> None:
+def test_what_was_agreed_on_is_kept() -> None:
+    client = connecting_client(deflate=DeflateOffer(), protocols=("chat", "superchat"))
+    chosen = b"Sec-WebSocket-Protocol: chat\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n"
+    told = tell_all(client.receive(ANSWER[:-2] + chosen, 0.0, 0.0))
+    assert told[0] == ("ready", 101, "chat", {"permessage-deflate"})
+    assert (client.subprotocol, client.extensions) == ("chat", {"permessage-deflate"})
+
+
+def test_time_of_the_answer_is_kept() -> None:
     client = connecting_client()
-    client.receive(ANSWER, 0.0, 0.0)
-    assert (client.subprotocol, client.extensions) == (None, set())
+    assert client.ready_time is None
+    client.receive(ANSWER, 0.0, 2.5)
+    assert client.ready_time == 2.5
 
 
 def test_deadline_of_opening_is_over_once_ready() -> None:

@@ -227,6 +227,14 @@ def test_incompressible_message_of_the_limit_may_be_fragmented() -> None:
     assert deliver(client, data) == [("binary", message)]
 
 
+def test_what_the_end_of_a_message_brings_out_counts_as_well() -> None:
+    # A final block per fragment, and a last one that the appended bytes complete.
+    stored = b"\x00\x05\x00\xfa\xffHello"
+    client = ready_client(deflate="", max_message_size=9)
+    data = server_frame(0x42, stored) + server_frame(0x00, stored) + b"\x80\x01\x00"
+    assert [event[0] for event in deliver(client, data)] == ["protocol_error"]
+
+
 def test_limit_counts_each_compressed_message_anew() -> None:
     client = ready_client(deflate="", max_message_size=1000)
     data = b"".join(server_frame(0xC2, payload) for payload in deflate(b"x" * 900, b"y" * 900))

@@ -1,0 +1,1 @@
+"""The Autobahn|Testsuite against both session classes: `make autobahn`."""

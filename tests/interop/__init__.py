@@ -1,0 +1,1 @@
+"""Conversations with the servers that people run: `make interop`."""

@@ -1,0 +1,362 @@
+"""Sending: whoever sends waits for the kernel, but not for ever, and nobody waits for a sender.
+
+RFC 6455 §5.4: "The fragments of one message MUST NOT be interleaved between the fragments of
+another message". A message that the kernel has not taken within `send_timeout` ends the connection,
+because a frame is half written; polls, pings and time-outs go on until then. What comes in while a
+handler sends is in `test_reading_ahead`.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+
+from lomond import WebSocket, events
+from lomond.errors import (
+    TransportFail,
+    WebSocketClosed,
+    WebSocketClosing,
+)
+from lomond.session import WebsocketSession
+from tests.helpers.conversation import (
+    LATE,
+    Clock,
+    Interrupted,
+    Stopwatch,
+    Task,
+    Wire,
+    World,
+    converse,
+    ending_of,
+    error_of,
+    names_of,
+    with_small_buffers,
+)
+from tests.helpers.frames import close_payload, parse_client_frames, server_frame
+from tests.helpers.scripted_server import Peer
+
+Session = type[WebsocketSession]
+
+MIB = 1 << 20
+TOO_MUCH = b"x" * (50 * MIB)
+POLL = 0.1
+TIMEOUT = 0.4
+# Masking and copying what is too much takes a while before there is anything to wait for.
+PREPARATION = 0.5
+
+
+# ---- a peer that does not read ---------------------------------------------------------------
+
+
+def test_sender_beside_the_loop_gives_up_and_polls_go_on_until_then(
+    wire: Wire, session_class: Session, world: World
+) -> None:
+    tasks: list[Task] = []
+    with wire.server([Peer.accept_upgrade, Peer.hold]) as server:
+        websocket = wire.websocket(server)
+        stream = websocket.connect(session_class, poll=POLL, send_timeout=TIMEOUT)
+        start = {events.Ready: lambda _: tasks.append(world.spawn(send_too_much, websocket))}
+        clock = Clock(stream, start)
+        error, seconds = tasks[0].result()
+    assert isinstance(error, TransportFail)
+    assert TIMEOUT <= seconds <= TIMEOUT + LATE + PREPARATION
+    assert len(clock.times_of(events.Poll)) >= TIMEOUT / POLL
+    end = clock.end
+    assert (end.phase, end.kind, end.graceful) == ("open", "send_timeout", False)
+    assert (end.reason, type(end.error)) == (str(error), TransportFail)
+    assert (end.code, end.closed_by, end.retryable) == (1006, None, True)
+
+
+def send_too_much(websocket: WebSocket) -> tuple[Exception | None, float]:
+    clock = Stopwatch()
+    error = error_of(websocket.send_binary, TOO_MUCH)
+    return error, clock.seconds
+
+
+def test_handler_that_sends_gives_up_and_finds_the_polls_behind_it(
+    wire: Wire, session_class: Session
+) -> None:
+    errors = []
+    with wire.server([Peer.accept_upgrade, Peer.hold]) as server:
+        websocket = wire.websocket(server)
+        stream = websocket.connect(session_class, poll=POLL, send_timeout=TIMEOUT)
+        clock = Clock(stream, {events.Ready: lambda _: errors.append(send_too_much(websocket))})
+    error, seconds = errors[0]
+    assert isinstance(error, TransportFail)
+    assert TIMEOUT <= seconds <= TIMEOUT + LATE + PREPARATION
+    assert len(clock.times_of(events.Poll)) >= TIMEOUT / POLL
+    assert clock.end.kind == "send_timeout"
+
+
+def test_ping_timeout_ends_a_send_that_nobody_reads(
+    wire: Wire, session_class: Session, world: World
+) -> None:
+    tasks: list[Task] = []
+    with wire.server([Peer.accept_upgrade, Peer.hold]) as server:
+        websocket = wire.websocket(server)
+        stream = websocket.connect(session_class, poll=POLL, ping_timeout=TIMEOUT)
+        start = {events.Ready: lambda _: tasks.append(world.spawn(send_too_much, websocket))}
+        clock = Clock(stream, start)
+        error, seconds = tasks[0].result()
+    assert isinstance(error, TransportFail)
+    assert seconds <= TIMEOUT + LATE + PREPARATION
+    assert names_of(clock.events)[-2:] == ["unresponsive", "disconnected"]
+    assert clock.end.kind == "ping_timeout"
+
+
+def test_close_timeout_ends_a_send_that_nobody_reads(
+    wire: Wire, session_class: Session, world: World
+) -> None:
+    tasks: list[Task] = []
+    with wire.server([Peer.accept_upgrade, Peer.hold]) as server:
+        websocket = wire.websocket(server)
+        stream = websocket.connect(session_class, poll=POLL, close_timeout=TIMEOUT)
+        start = {events.Ready: lambda _: tasks.append(world.spawn(send_too_much, websocket))}
+        for event in stream:
+            start.pop(type(event), lambda _: None)(event)
+            if isinstance(event, events.Poll) and tasks:
+                websocket.close()
+        error, _ = tasks[0].result()
+    assert isinstance(error, (TransportFail, WebSocketClosing))
+    assert isinstance(event, events.Disconnected)
+    assert event.kind == "close_timeout"
+
+
+def test_force_disconnect_ends_a_send_that_nobody_reads(
+    wire: Wire, session_class: Session, world: World
+) -> None:
+    tasks: list[Task] = []
+    with wire.server([Peer.accept_upgrade, Peer.hold]) as server:
+        websocket = wire.websocket(server)
+        stream = websocket.connect(session_class, poll=POLL)
+        for event in stream:
+            if isinstance(event, events.Ready):
+                tasks += [world.spawn(send_too_much, websocket) for _ in range(2)]
+            elif isinstance(event, events.Poll) and websocket.session.session_time > POLL:
+                websocket.force_disconnect()
+        outcomes = [task.result() for task in tasks]
+    assert isinstance(event, events.Disconnected)
+    assert event.kind == "forced"
+    # One of them had a frame half written, the other stood in line behind it.
+    assert {type(error) for error, _ in outcomes} <= {TransportFail, WebSocketClosed}
+    assert all(seconds < POLL + LATE + 2 * PREPARATION for _, seconds in outcomes)
+
+
+def test_sender_in_line_does_not_wait_longer_than_send_timeout(
+    tcp: Wire, session_class: Session, world: World
+) -> None:
+    tasks: list[Task] = []
+    with tcp.server([Peer.accept_upgrade, Peer.hold]) as server:
+        websocket = tcp.websocket(server)
+        stream = websocket.connect(session_class, poll=POLL, send_timeout=TIMEOUT)
+        start = {
+            events.Ready: lambda _: tasks.extend(
+                world.spawn(send_too_much, websocket) for _ in range(3)
+            )
+        }
+        end = ending_of(converse(stream, start))
+        outcomes = [task.result() for task in tasks]
+    assert end.kind == "send_timeout"
+    for error, seconds in outcomes:
+        assert isinstance(error, (TransportFail, WebSocketClosed))
+        assert seconds <= TIMEOUT + LATE + 3 * PREPARATION
+
+
+def test_peer_that_resets_ends_the_send(wire: Wire, session_class: Session, world: World) -> None:
+    def script(peer: Peer) -> None:
+        peer.accept_upgrade()
+        peer.hold(POLL)
+        peer.reset()
+
+    tasks: list[Task] = []
+    with wire.server(script) as server:
+        websocket = wire.websocket(server)
+        start = {events.Ready: lambda _: tasks.append(world.spawn(send_too_much, websocket))}
+        end = ending_of(converse(websocket.connect(session_class), start))
+        error, _ = tasks[0].result()
+    assert isinstance(error, TransportFail)
+    assert (end.phase, end.kind) == ("open", "reset")
+    assert isinstance(end.error, OSError)
+
+
+# ---- many senders ----------------------------------------------------------------------------
+
+SENDERS = 6
+SIZES = [0, 1, 125, 126, 5_000, 70_000, 100_000]
+
+
+def make_messages(sender: int) -> list[bytes]:
+    random_bytes = random.Random(sender).randbytes
+    return [b"%d %d " % (sender, index) + random_bytes(size) for index, size in enumerate(SIZES)]
+
+
+def read_slowly(peer: Peer) -> None:
+    """Read so that the client has to wait, up to its Close frame; answer that."""
+    peer.accept_upgrade()
+    peer.hold(POLL)
+    while peer.read_frame()[0] != 0x88:
+        peer.hold(0.001)
+    peer.send(server_frame(0x88, close_payload(1000)))
+
+
+def send_all(websocket: WebSocket, messages: list[bytes], world: World) -> None:
+    for message in messages:
+        websocket.send_binary(message)
+        world.sleep(0)
+
+
+def test_frames_of_several_senders_are_whole_and_each_senders_in_order(
+    wire: Wire, session_class: Session, world: World
+) -> None:
+    messages = [make_messages(sender) for sender in range(SENDERS)]
+    with wire.server(read_slowly) as server:
+        websocket = wire.websocket(server)
+        stream = websocket.connect(with_small_buffers(session_class), ping_rate=0.01)
+        tasks: list[Task] = []
+
+        def start(_event: events.Event) -> None:
+            tasks.extend(world.spawn(send_all, websocket, each, world) for each in messages)
+            world.spawn(finish)
+
+        def finish() -> None:
+            for task in tasks:
+                task.result()
+            websocket.close()
+
+        end = ending_of(converse(stream, {events.Ready: start}))
+    received = server.peers[0].received.split(b"\r\n\r\n", 1)[1]
+    frames = [payload for first, payload in parse_client_frames(received) if first == 0x82]
+    assert end.graceful
+    for sender, sent in enumerate(messages):
+        assert [frame for frame in frames if frame.startswith(b"%d " % sender)] == sent
+
+
+def test_compressed_messages_of_several_senders_come_back(
+    echo_server: Any, session_class: Session, world: World
+) -> None:
+    websocket = WebSocket(echo_server.url, compress=True)
+    texts = [[f"{sender} {index} " * 500 for index in range(20)] for sender in range(SENDERS)]
+    tasks: list[Task] = []
+    echoes: list[str] = []
+
+    def send_texts(own: list[str]) -> None:
+        for text in own:
+            websocket.send_text(text)
+            world.sleep(0)
+
+    for event in websocket.connect(session_class, ping_rate=0):
+        if isinstance(event, events.Ready):
+            tasks = [world.spawn(send_texts, own) for own in texts]
+        elif isinstance(event, events.Text):
+            echoes.append(event.text)
+            if len(echoes) == SENDERS * 20:
+                websocket.close()
+    for sender, own in enumerate(texts):
+        tasks[sender].result()
+        assert [text for text in echoes if text.startswith(f"{sender} ")] == own
+
+
+def test_sender_that_is_interrupted_leaves_a_whole_frame(
+    wire: Wire, session_class: Session, world: World
+) -> None:
+    def script(peer: Peer) -> None:
+        peer.accept_upgrade()
+        peer.hold(2 * POLL)
+        assert peer.read_frame() == (0x82, bytes(MIB))
+        assert peer.read_frame() == (0x81, b"behind it")
+        peer.send(server_frame(0x81, b"all there"))
+
+    with wire.server(script) as server:
+        websocket = wire.websocket(server)
+        stream = websocket.connect(with_small_buffers(session_class), poll=POLL, ping_rate=0)
+        tasks: list[Task] = []
+        polls = 0
+        for event in stream:
+            if isinstance(event, events.Ready):
+                tasks.append(world.spawn(websocket.send_binary, bytes(MIB)))
+            elif isinstance(event, events.Poll):
+                polls += 1
+                if polls == 2:
+                    tasks[0].interrupt()
+                    tasks.append(world.spawn(websocket.send_text, "behind it"))
+            elif isinstance(event, events.Text):
+                websocket.close()
+    with pytest.raises(Interrupted):
+        tasks[0].result()
+    tasks[1].result()
+
+
+# ---- at the wrong time -----------------------------------------------------------------------
+
+
+SENDS = {
+    "text": lambda websocket: websocket.send_text("hi"),
+    "binary": lambda websocket: websocket.send_binary(b"hi"),
+    "ping": lambda websocket: websocket.send_ping(b"hi"),
+    "pong": lambda websocket: websocket.send_pong(b"hi"),
+    "json": lambda websocket: websocket.send_json(a=1),
+}
+
+
+@pytest.mark.parametrize("send", SENDS.values(), ids=SENDS)
+def test_send_raises_except_between_ready_and_our_close_frame(
+    wire: Wire, session_class: Session, send: Any
+) -> None:
+    script = [Peer.accept_upgrade, server_frame(0x88, close_payload(1000)), Peer.read_until_end]
+    with wire.server(script) as server:
+        websocket = wire.websocket(server)
+        raised = {"before": error_of(send, websocket)}
+        for event in websocket.connect(session_class, ping_rate=0):
+            raised[event.name] = error_of(send, websocket)
+            if event.name == "closing":
+                websocket.close()
+                raised["after close"] = error_of(send, websocket)
+    assert {name: type(error) for name, error in raised.items()} == {
+        "before": WebSocketUnavailable,
+        "connecting": WebSocketUnavailable,
+        "connected": WebSocketUnavailable,
+        "ready": type(None),
+        "poll": type(None),
+        "closing": type(None),
+        "after close": WebSocketClosing,
+        "disconnected": WebSocketClosed,
+    }
+    # What was refused was not sent either: the Close frame is the last one.
+    received = server.peers[0].received.split(b"\r\n\r\n", 1)[1]
+    assert [first for first, _ in parse_client_frames(received)][3:] == [0x88]
+
+
+def test_send_raises_closed_at_a_rejection(tcp: Wire, session_class: Session) -> None:
+    refusal = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
+    with tcp.server([Peer.read_request, refusal]) as server:
+        websocket = tcp.websocket(server)
+        errors = [
+            error_of(websocket.send_text, "hi")
+            for event in websocket.connect(session_class)
+            if isinstance(event, events.Rejected)
+        ]
+    assert [type(error) for error in errors] == [WebSocketClosed]
+
+
+def test_wrong_arguments_raise_in_the_callers_line_and_nothing_is_sent(
+    tcp: Wire, session_class: Session
+) -> None:
+    def make_mistakes(_event: events.Event) -> None:
+        errors.append(error_of(websocket.send_text, b"hi"))
+        errors.append(error_of(websocket.send_binary, "hi"))
+        errors.append(error_of(websocket.send_text, "\ud800"))
+        errors.append(error_of(websocket.send_ping, b"x" * 126))
+        errors.append(error_of(websocket.close, 1005))
+        websocket.close()
+
+    errors: list[Exception | None] = []
+    with tcp.server([Peer.accept_upgrade, Peer.read_until_end]) as server:
+        websocket = tcp.websocket(server)
+        stream = websocket.connect(session_class, ping_rate=0, close_timeout=0.1)
+        converse(stream, {events.Ready: make_mistakes})
+    kinds = [TypeError, TypeError, UnicodeEncodeError, ValueError, ValueError]
+    assert [type(error) for error in errors] == kinds
+    received = server.peers[0].received.split(b"\r\n\r\n", 1)[1]
+    assert parse_client_frames(received) == [(0x88, close_payload(1000, "goodbye"))]
