@@ -90,6 +90,7 @@ class BlockingTransport(Transport):
 
     def wait(self, deadline: float, readable: bool = True, writable: bool = False) -> None:
         """Return when the socket is ready, at `deadline`, or when woken; or for nothing."""
+        self.check_process()
         waker = self._wake_receiver
         if waker is None or (self.channel is not None and self.channel.is_ready):
             return

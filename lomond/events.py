@@ -354,7 +354,8 @@ class Disconnected(_End):
     phase, kind: how far the connection was and what ended it, words of `lomond.errors`.
     error: the exception behind it, or None.
     retryable: False where connecting again would end in the same way.
-    code: the close code of the connection, None where there was none.
+    code: the close code of the connection: the server's, 1005 where it gave none, 1006 where no
+        Close frame came (RFC 6455 §7.1.5).
     closed_by: who sent the first Close frame, "client" or "server"; None where neither did.
     bytes_lost: how many bytes of an unfinished frame or message were dropped.
     """

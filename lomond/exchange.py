@@ -20,7 +20,7 @@ from typing import Any
 
 from lomond.errors import ConnectFail, Kind, TransportFail
 from lomond.events import Event
-from lomond.failures import kind_of
+from lomond.failures import explain, kind_of
 from lomond.outbox import Gate, Outbox, Turn
 from lomond.protocol.client import ClientProtocol
 from lomond.transport import Transport
@@ -41,11 +41,11 @@ class Exchange:
     __slots__ = (
         "_ahead",
         "_ahead_limit",
+        "_failure",
         "_is_reading",
         "_lock",
         "_make_gate",
         "_outbox",
-        "_send_error",
         "_send_timeout",
         "_turn",
         "protocol",
@@ -65,10 +65,11 @@ class Exchange:
         self.transport = transport
         self._outbox = Outbox(protocol.outgoing)
         self._lock = lock
+        # What the socket said, and the error, until the loop has read all that came before.
+        self._failure: tuple[str, OSError] | None = None
         # Senders.
         self._make_gate = make_gate
         self._send_timeout = send_timeout or inf
-        self._send_error: OSError | None = None
         self._turn = Turn()
         # Set while the loop waits for bytes, or is about to.
         self._is_reading = False
@@ -100,19 +101,21 @@ class Exchange:
     def read(self) -> list[Event]:
         """Wait for bytes or the next deadline; return what happened, perhaps nothing."""
         protocol = self.protocol
-        if not self._ahead and not protocol.has_more and not protocol.is_finished:
-            self._is_reading = True
-            try:
-                is_left_over = self._outbox.is_blocked and not self._turn.is_taken
+        # Set before looking: who reads ahead from now on wakes the loop.
+        self._is_reading = True
+        try:
+            if not self._ahead and not protocol.has_more and not protocol.is_finished:
+                is_left_over = protocol.outgoing.is_congested and not self._turn.is_taken
                 self.transport.wait(protocol.next_due, True, is_left_over)
-            finally:
-                self._is_reading = False
+        finally:
+            self._is_reading = False
         with self._lock:
             if self._ahead:
                 batch, self._ahead = self._ahead, []
-                self._ahead_limit = protocol.bytes_received + READ_AHEAD
-                return batch
-            return [] if protocol.is_finished else self._read_step()
+            else:
+                batch = [] if protocol.is_finished else self._read_step()
+            self._ahead_limit = protocol.bytes_received + READ_AHEAD
+            return batch
 
     def step(self, step: Callable[..., list[Event] | None], *args: Any) -> list[Event]:
         """Take one step of the loop that reads nothing, and write what it queued."""
@@ -126,30 +129,35 @@ class Exchange:
         if protocol.has_more:
             batch = protocol.receive_more(monotonic())
         else:
-            batch = self._receive()
+            data = self._receive()
             now = monotonic()
+            if data:
+                batch = protocol.receive(data, time(), now)
+            else:
+                batch = [] if data is None else self._end()
             # After the read: what has arrived is proof of life, however late it is looked at.
             if now >= protocol.next_due and not protocol.has_more:
                 batch = batch + protocol.tick(now)
-        self._flush_quietly()
+        if self._outbox.has_work:
+            self._flush_quietly()
         return batch
 
-    def _receive(self) -> list[Event]:
-        self.transport.check_process()
+    def _receive(self) -> bytes | None:
         try:
-            data = self.transport.receive()
+            return self.transport.receive()
         except OSError as error:
-            self.protocol.abort(f"socket fail; recv fail; {error}", kind_of(error), error)
-            # A refusal of which only the body is missing is told all the same.
+            self._failure = "socket fail; recv fail", error
+            return b""
+
+    def _end(self) -> list[Event]:
+        if self._failure is None:
             return self.protocol.end_of_stream()
-        if data is None:
-            return []
-        if data:
-            return self.protocol.receive(data, time(), monotonic())
-        failed = self._send_error
-        if failed is not None:
-            self.protocol.abort(f"socket fail; {failed}", kind_of(failed), failed)
-        return self.protocol.end_of_stream()
+        prefix, error = self._failure
+        # In TLS 1.3 a server that wants our certificate says so when the handshake is over.
+        text, retryable = explain(error)
+        return self.protocol.end_of_stream(
+            f"{prefix}; {text}", kind_of(error), error, retryable=retryable
+        )
 
     # ---- the senders' side ----------------------------------------------------------------
 
@@ -207,11 +215,12 @@ class Exchange:
                 if monotonic() >= deadline:
                     raise self._give_up()
                 reads = not self._is_reading and self.protocol.bytes_received < self._ahead_limit
+                deadline_now = deadline
                 if reads:
                     self._ahead += self._read_step()
+                    if self.protocol.is_finished:
+                        continue
                     deadline_now = min(deadline, self.protocol.next_due)
-                else:
-                    deadline_now = deadline
             if self._ahead:
                 self._wake_reader()
             self.transport.wait_to_send(deadline_now, readable=reads)
@@ -225,13 +234,15 @@ class Exchange:
         return TransportFail(text)
 
     def _flush(self) -> bool:
+        # Here as well: a fork copies every greenlet, those that are about to write as well.
+        self.transport.check_process()
         channel = self.transport.channel
         assert channel is not None, "nothing is queued before there is a connection"
         try:
             return self._outbox.flush(channel)
         except OSError as error:
             # The loop reads what came before, and finds the end behind it.
-            self._send_error = error
+            self._failure = "socket fail", error
             self._outbox.clear()
             self.transport.shut_down()
             raise TransportFail(f"socket fail; {error}") from error

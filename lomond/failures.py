@@ -40,11 +40,14 @@ def kind_of(error: OSError) -> Kind:
     return _KINDS.get(error.errno or 0, "unreachable")
 
 
+def explain(error: OSError) -> tuple[str, bool]:
+    """Return what happened in words, and whether to try again is of any use."""
+    return explain_tls_error(error) if isinstance(error, ssl.SSLError) else (str(error), True)
+
+
 def connect_fail(error: OSError, phase: Phase, prefix: str = "unable to connect") -> ConnectFail:
     """Translate a system error that ended an attempt to connect."""
-    text, retryable = str(error), True
-    if isinstance(error, ssl.SSLError):
-        text, retryable = explain_tls_error(error)
+    text, retryable = explain(error)
     # Its frames would keep the socket alive as long as the event that tells of it.
     error = error.with_traceback(None)
     text += _ADVICE.get(error.errno or 0, "")

@@ -89,7 +89,7 @@ class SansIO(Options):
         """Return the upgrade request (RFC 6455 §4.1)."""
         return self.state.request.build()
 
-    def feed(self, data: bytes) -> Iterator[events.Event]:
+    def feed(self, data: bytes | bytearray | memoryview) -> Iterator[events.Event]:
         """Take bytes from the server; yield what they mean.
 
         The next step after `Closing` sends the answer to the server's Close frame. Nothing

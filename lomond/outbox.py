@@ -22,26 +22,27 @@ class Outbox:
         self._rest: bytes | memoryview = b""
 
     @property
-    def is_blocked(self) -> bool:
-        """Tell whether something is left that the kernel did not take."""
-        return self._outgoing.is_congested
+    def has_work(self) -> bool:
+        """Tell whether `flush` has something to write."""
+        return self._outgoing.is_congested or not self._outgoing.is_empty
 
     def flush(self, channel: Channel) -> bool:
         """Write without waiting; tell whether all is with the kernel. Raises OSError."""
         outgoing = self._outgoing
-        while True:
-            rest = self._rest or outgoing.take()
-            if not rest:
-                outgoing.is_congested = not channel.flush()
-                return not outgoing.is_congested
+        rest = self._rest or outgoing.take()
+        while rest:
             sent = channel.send(rest)
             if sent == len(rest):
                 self._rest = b""
+                rest = outgoing.take()
                 continue
-            self._rest = memoryview(rest)[sent:]
+            rest = self._rest = memoryview(rest)[sent:]
             if not sent:
                 outgoing.is_congested = True
                 return False
+        is_flushed = channel.flush()
+        outgoing.is_congested = not is_flushed
+        return is_flushed
 
     def clear(self) -> None:
         """Drop what cannot be written any more."""

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
 from math import isfinite
-from random import random
+from random import random as random
 from time import monotonic, time
 from typing import Any
 

@@ -8,10 +8,11 @@ the bytes mean in `lomond.protocol`.
 from __future__ import annotations
 
 import threading
+import time as _time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from math import inf
-from time import monotonic, sleep, time
+from time import monotonic, time
 from typing import Any, ClassVar
 
 from lomond import events
@@ -70,7 +71,8 @@ class WebsocketSession:
     def sleep(seconds: float, exit_event: ExitEvent | None) -> bool:
         """Sleep, for `persist`; return whether `exit_event` was set, which ends the sleep."""
         if exit_event is None:
-            sleep(seconds)
+            # Looked up when it is used, as in `lomond.blocking`: it may be patched by then.
+            _time.sleep(seconds)
             return False
         return bool(exit_event.wait(seconds))
 
@@ -192,8 +194,12 @@ class WebsocketSession:
         try:
             yield events.Connecting(self.websocket.safe_url)
             first = self._connect(exchange, settings.open_timeout or inf)
+            is_connected = isinstance(first, events.Connected)
             yield self._trace([first])[0]
-            while not exchange.has_ended:
+            # What is kept here is kept for as long as the connection is idle.
+            del first
+            event: events.Event | None = None
+            while not (protocol.is_finished and exchange.has_ended):
                 batch = self._read(exchange)
                 for event in batch:
                     yield event
@@ -201,8 +207,10 @@ class WebsocketSession:
                         yield from exchange.step(protocol.beat, monotonic())
                 if protocol.awaits_acknowledgement and _has_closing(batch):
                     exchange.step(protocol.acknowledge_close, monotonic())
+                event = None
+                del batch
             exchange.leave()
-            if isinstance(first, events.Connected):
+            if is_connected:
                 yield self._trace([protocol.ending.tell(time())])[0]
         finally:
             # Left by break, an exception, a kill or the collector: at once, without a word.
@@ -243,7 +251,7 @@ class WebsocketSession:
             websocket.safe_url,
             proxy=None if route.proxy is None else route.proxy.redacted,
             verified=None if route.tls is None else is_verified(route.tls),
-            timings=transport.timings,
+            timings=transport.take_timings(),
         )
 
     def _trace(self, batch: list[events.Event]) -> list[events.Event]:

@@ -63,6 +63,11 @@ class Transport(ABC):
         self.timings = dialer.timings
         self.channel = dialer.dial()
 
+    def take_timings(self) -> dict[str, float]:
+        """Return the seconds that each phase of connecting took, and forget them."""
+        timings, self.timings = self.timings, {}
+        return timings
+
     @abstractmethod
     def look_up(self, host: str, port: int, deadline: float) -> list[Address]:
         """Find the addresses of a host; TimeoutError at `deadline` or when cancelled."""
@@ -87,7 +92,11 @@ class Transport(ABC):
     # ---- using it -------------------------------------------------------------------------
 
     def receive(self) -> bytes | None:
-        """Return what is there: None for nothing yet, b"" for the end. Raises OSError."""
+        """Return what is there: None for nothing yet, b"" for the end.
+
+        Raises OSError, and WebSocketUnavailable in a process that has forked off since.
+        """
+        self.check_process()
         assert self.channel is not None, "nothing is read before there is a connection"
         return self.channel.receive()
 

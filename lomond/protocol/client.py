@@ -5,7 +5,8 @@ Rules of this file:
 1. What the peer and the clock do to a connection is here; its state, and what the application
    does, is in `connection`. Nothing else changes a state.
 2. Nothing here reads a clock, waits, or touches a socket; `now` is always a monotonic reading
-   in seconds, `received_time` always wall clock.
+   in seconds, `received_time` always wall clock: events that bytes brought carry it, the others
+   (Poll, Unresponsive) take the time at which they are made.
 3. The peer speaks in events and never raises.
 
 A batch of events ends before a Close frame or a violation, even if that was received with it:
@@ -15,7 +16,7 @@ otherwise an application that closes on a message would be answering a Close it 
 from __future__ import annotations
 
 import random as _random
-from collections.abc import Callable
+from collections.abc import Callable, Set
 
 from lomond import events
 from lomond.errors import CriticalProtocolError, Kind, PayloadTooLarge, ProtocolError
@@ -30,7 +31,7 @@ from lomond.protocol.connection import (
 )
 from lomond.protocol.deflate import Deflater, Inflater
 from lomond.protocol.ending import NO_STATUS_RECEIVED
-from lomond.protocol.frames import parse_close_payload
+from lomond.protocol.frames import build_close_payload, parse_close_payload
 from lomond.protocol.handshake import UpgradeRequest
 from lomond.protocol.inbound import InboundStream, Violation
 from lomond.protocol.opcodes import WHOLE_PING
@@ -39,6 +40,7 @@ from lomond.protocol.settings import Settings
 
 # How long the body of a refusal may keep the refusal itself waiting.
 REFUSAL_BODY_WAIT = 1.0
+NO_EXTENSIONS: Set[str] = frozenset()
 
 
 class ClientProtocol(Connection):
@@ -56,6 +58,7 @@ class ClientProtocol(Connection):
         "_inbound",
         "_last_received",
         "_random",
+        "_received_time",
         "bytes_received",
         "extensions",
         "ready_time",
@@ -79,9 +82,10 @@ class ClientProtocol(Connection):
         # Set once the upgrade was agreed on.
         self._inbound: InboundStream | None = None
         self.subprotocol: str | None = None
-        self.extensions: set[str] = set()
+        self.extensions: Set[str] = NO_EXTENSIONS
         self.ready_time: float | None = None
         self._last_received = 0.0
+        self._received_time = 0.0
         self.bytes_received = 0
 
     # ---- questions ------------------------------------------------------------------------
@@ -90,14 +94,6 @@ class ClientProtocol(Connection):
     def is_ready(self) -> bool:
         """Tell whether the upgrade was agreed on, ever."""
         return self._inbound is not None
-
-    @property
-    def has_more(self) -> bool:
-        """Tell whether `receive_more` has further events."""
-        inbound = self._inbound
-        if inbound is None or (self._state != OPEN and self._state != CLOSE_SENT):
-            return False
-        return inbound.has_more or inbound.end is not None
 
     @property
     def messages_received(self) -> int:
@@ -124,6 +120,7 @@ class ClientProtocol(Connection):
         pongs or a Close frame.
         """
         self._last_received = now
+        self._received_time = received_time
         self.bytes_received += len(data)
         inbound = self._inbound
         if inbound is None:
@@ -136,11 +133,16 @@ class ClientProtocol(Connection):
 
     def receive_more(self, now: float) -> list[events.Event]:
         """Go on with what was received: the next events, perhaps none."""
+        self.has_more = False
         inbound = self._inbound
         if inbound is None or (self._state != OPEN and self._state != CLOSE_SENT):
             return []
         batch = inbound.read()
-        if batch or inbound.end is None:
+        if inbound.end is None:
+            self.has_more = inbound.has_more
+            return batch
+        if batch:
+            self.has_more = True
             return batch
         try:
             if isinstance(inbound.end, bytes):
@@ -169,14 +171,21 @@ class ClientProtocol(Connection):
             self._send_automatic_ping()
         return [events.Poll()] if self._heartbeat.take_poll(now) else []
 
-    def end_of_stream(self, reason: str = "socket fail; connection lost") -> list[events.Event]:
+    def end_of_stream(
+        self,
+        reason: str = "socket fail; connection lost",
+        kind: Kind = "eof",
+        error: BaseException | None = None,
+        *,
+        retryable: bool = True,
+    ) -> list[events.Event]:
         """Take note that the peer has ended the stream, and all it sent was received."""
         if self.is_finished:
             return []
         refused = self._answer.conclude() if self._answer is not None else None
         if refused is not None:
             return self._refuse(refused)
-        self.abort(reason, "eof")
+        self.abort(reason, kind, error, retryable=retryable)
         return []
 
     # ---- the answer to the upgrade --------------------------------------------------------
@@ -189,7 +198,7 @@ class ClientProtocol(Connection):
         except CriticalProtocolError as error:
             self._settle(f"disconnected; {error}", "limit", error=error)
             self._finish()
-            return [events.ProtocolError(str(error), True)]
+            return [events.ProtocolError(str(error), True, received_time)]
         if isinstance(answer, Accepted):
             return self._accept(answer, received_time, now)
         if answer is not None:
@@ -205,7 +214,8 @@ class ClientProtocol(Connection):
             inflater = Inflater(agreement.deflate)
             self.outgoing.deflater = Deflater(agreement.deflate)
         self.subprotocol = agreement.protocol
-        self.extensions = agreement.extensions
+        if agreement.extensions:
+            self.extensions = agreement.extensions
         self._answer = None
         self._inbound = InboundStream(
             settings.max_message_size,
@@ -214,19 +224,23 @@ class ClientProtocol(Connection):
             self.outgoing.add_pong if settings.auto_pong else None,
         )
         self._inbound.feed(accepted.rest, received_time)
+        self.has_more = bool(accepted.rest)
         self._state = OPEN
         self.ready_time = now
         self._heartbeat.start(now)
         if self._heartbeat.take_ping(now, (1 + self._random()) / 2):
             self._send_automatic_ping()
-        ready = events.Ready(accepted.response, self.subprotocol, self.extensions)
-        return [ready, events.Poll()]
+        ready = events.Ready(
+            accepted.response, self.subprotocol, agreement.extensions, received_time
+        )
+        return [ready, events.Poll(received_time)]
 
     def _refuse(self, refused: Refused) -> list[events.Event]:
         retryable = refused.is_retryable
         self._settle("closed", "rejected", retryable=retryable)
         self._finish()
-        return [events.Rejected(refused.response, refused.reason, retryable=retryable)]
+        time = self._received_time
+        return [events.Rejected(refused.response, refused.reason, time, retryable=retryable)]
 
     # ---- the ways to an end ---------------------------------------------------------------
 
@@ -238,10 +252,10 @@ class ClientProtocol(Connection):
             self._settle("closed", "closed", graceful=True)
             self._state = CLOSED
             self._linger(now)
-            return [events.Closed(code, reason)]
+            return [events.Closed(code, reason, self._received_time)]
         self._state = CLOSE_RECEIVED
         self.ending.closed_by = "server"
-        return [events.Closing(code, reason)]
+        return [events.Closing(code, reason, self._received_time)]
 
     def _fail(self, error: Violation, now: float) -> list[events.Event]:
         """End with the Close frame that the violation calls for (RFC 6455 §7.1.7)."""
@@ -249,10 +263,11 @@ class ClientProtocol(Connection):
         self._settle(f"disconnected; {error}", kind, error=error)
         if self._state == OPEN:
             self.ending.closed_by = "client"
-            self._send_close(error.close_code, str(error).encode(), now)
+            self._send_close(build_close_payload(error.close_code, str(error).encode()), now)
         self._state = CLOSED
         self._linger(now)
-        return [events.ProtocolError(str(error), isinstance(error, CriticalProtocolError))]
+        is_critical = isinstance(error, CriticalProtocolError)
+        return [events.ProtocolError(str(error), is_critical, self._received_time)]
 
     def _exceed_limit(self) -> list[events.Event]:
         if self._answer is not None and self._answer.is_refused:

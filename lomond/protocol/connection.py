@@ -47,13 +47,23 @@ class Connection:
     raise for the caller's mistakes, and then change nothing.
     """
 
-    __slots__ = ("_heartbeat", "_settings", "_state", "ending", "is_finished", "outgoing")
+    __slots__ = (
+        "_heartbeat",
+        "_settings",
+        "_state",
+        "ending",
+        "has_more",
+        "is_finished",
+        "outgoing",
+    )
 
     def __init__(self, settings: Settings, outgoing: Outgoing) -> None:
         self.outgoing = outgoing
         self.ending = Ending()
         self.is_finished = False
         """Set when nothing more is to be read, written or waited for."""
+        self.has_more = False
+        """Set while more can be received without further bytes."""
         self._state = CONNECTING
         self._settings = settings
         self._heartbeat = Heartbeat(settings.poll, settings.ping_rate, settings.ping_timeout)
@@ -127,17 +137,18 @@ class Connection:
         """Begin the closing handshake, or answer the peer's, or give up connecting.
 
         The peer's answer is awaited for `timeout` seconds, by default for `close_timeout`.
+        FrameBuildError for a code that may not be sent.
         """
+        payload = build_close_payload(code, reason)
         if self._state == CONNECTING:
-            self.ending.closed_by = "client"
             self.abort("closed", "closed")
         elif self._state == OPEN:
             self._state = CLOSE_SENT
             self.ending.closed_by = "client"
-            self._send_close(code, reason, now)
+            self._send_close(payload, now)
             self._heartbeat.set_limit(now + (timeout or self._settings.close_timeout or inf))
         elif self._state == CLOSE_RECEIVED:
-            self._answer_close(code, reason, now)
+            self._answer_close(payload, now)
         elif self._state == CLOSE_SENT and timeout is not None:
             self._heartbeat.shorten_limit(now + timeout)
 
@@ -147,25 +158,33 @@ class Connection:
             # RFC 6455 §5.5.1: "the endpoint typically echos the status code it received"
             code = self.ending.peer_code
             reason = self.ending.peer_reason.encode()
-            self._answer_close(None if code == NO_STATUS_RECEIVED else code, reason, now)
+            payload = build_close_payload(None if code == NO_STATUS_RECEIVED else code, reason)
+            self._answer_close(payload, now)
 
-    def abort(self, reason: str, kind: Kind, error: BaseException | None = None) -> None:
+    def abort(
+        self,
+        reason: str,
+        kind: Kind,
+        error: BaseException | None = None,
+        *,
+        retryable: bool = True,
+    ) -> None:
         """End at once, without another word to the peer; an end that is settled stays."""
-        self._settle(reason, kind, error=error)
+        self._settle(reason, kind, error=error, retryable=retryable)
         self._finish()
 
     # ---- the way to an end ----------------------------------------------------------------
 
-    def _answer_close(self, code: int | None, reason: bytes, now: float) -> None:
-        self._send_close(code, reason, now)
+    def _answer_close(self, payload: bytes, now: float) -> None:
+        self._send_close(payload, now)
         self._settle("closed", "closed", graceful=True)
         self._state = CLOSE_ANSWERED
         self._linger(now)
 
-    def _send_close(self, code: int | None, reason: bytes, now: float) -> None:
+    def _send_close(self, payload: bytes, now: float) -> None:
         self._heartbeat.stop_pings()
         self.ending.sent_close_time = now
-        self.outgoing.add_close(build_close_payload(code, reason))
+        self.outgoing.add_close(payload)
 
     def _settle(
         self,
@@ -194,6 +213,7 @@ class Connection:
     def _finish(self) -> None:
         self._state = CLOSED
         self._heartbeat.stop()
+        self.has_more = False
         self.is_finished = True
 
     def _check_can_send(self) -> None:

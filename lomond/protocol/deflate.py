@@ -310,9 +310,8 @@ def _inflate_slice(
             raise CriticalProtocolError(f"compressed message is corrupt ({error})") from error
         made += len(piece)
         if made > budget:
-            raise PayloadTooLarge(
-                f"compressed message inflates to more than the {budget} bytes left for it"
-            )
+            # What is left of the limit is not said: it depends on how the stream was cut.
+            raise PayloadTooLarge("compressed message inflates to more than the limit")
         if piece:
             write(piece)
         # A full piece says nothing about whether zlib holds back more, even with no input left.

@@ -11,7 +11,12 @@ connection is in do not belong here.
 
 from __future__ import annotations
 
-from lomond.errors import CriticalProtocolError, PayloadTooLarge, ProtocolError
+from lomond.errors import (
+    CriticalProtocolError,
+    FrameBuildError,
+    PayloadTooLarge,
+    ProtocolError,
+)
 from lomond.events import Binary, Event, Text
 from lomond.protocol.masking import make_key, mask
 from lomond.protocol.opcodes import (
@@ -130,6 +135,10 @@ class FrameReader:
                 return self._read_piece(first, start, stop)
             position = stop
         self._position = position
+        if position == end:
+            # A connection that now falls idle must not hold on to the last thing it has read.
+            self._data = b""
+            self._position = 0
         return None
 
     def _read_missing(self, data: bytes, end: int) -> Piece | None:
@@ -186,12 +195,17 @@ class FrameReader:
 
 
 def build_frame(first: int, payload: bytes, key: bytes | None = None) -> bytes:
-    """Build one masked frame (RFC 6455 §5.2, §5.3); `key` is for tests, else it is random."""
+    """Build one masked frame (RFC 6455 §5.2, §5.3); `key` is for tests, else it is random.
+
+    FrameBuildError for a control frame over 125 bytes.
+    """
     if key is None:
         key = make_key()
     length = len(payload)
     if length < LENGTH_IN_2_BYTES:
         return _FIRST[first] + _MASKED_LENGTH[length] + key + mask(payload, key)
+    if first & CONTROL_BIT:
+        raise FrameBuildError(f"control frame of {length} bytes is longer than 125")
     if length < 1 << 16:
         head = bytes((first, MASKED | LENGTH_IN_2_BYTES)) + length.to_bytes(2, "big")
     else:
@@ -203,10 +217,12 @@ def build_close_payload(code: int | None, reason: bytes) -> bytes:
     """Build the payload of a Close frame (RFC 6455 §5.5.1).
 
     A code of None gives an empty payload. The reason is UTF-8 and is cut at a
-    character to the 123 bytes that fit.
+    character to the 123 bytes that fit. FrameBuildError for a code that may not be sent.
     """
     if code is None:
         return b""
+    if not is_valid_close_code(code):
+        raise FrameBuildError(f"close code {code} may not be sent")
     if len(reason) > MAX_CLOSE_REASON:
         reason = reason[:MAX_CLOSE_REASON].decode("utf-8", "ignore").encode("utf-8")
     return code.to_bytes(2, "big") + reason

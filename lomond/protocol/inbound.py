@@ -19,6 +19,7 @@ from lomond.protocol.opcodes import CONTROL_BIT, WHOLE_CLOSE, WHOLE_PING
 
 MAX_BATCH_EVENTS = 1_000
 MAX_BATCH_BYTES = 1 << 20
+NOTHING = memoryview(b"")
 
 Violation = ProtocolError | CriticalProtocolError
 
@@ -34,6 +35,7 @@ class InboundStream:
         "_received_time",
         "_unread",
         "end",
+        "has_more",
         "messages",
     )
 
@@ -51,21 +53,20 @@ class InboundStream:
         self._received_time = 0.0
         # What was not given to the reader, being more than fits a batch, and whether the
         # reader may hold something: it was fed and not read since, or the batch was full.
-        self._unread = memoryview(b"")
+        self._unread = NOTHING
         self._may_hold_more = False
+        self.has_more = False
+        """Whether `read` may return more without further bytes."""
         self.end: bytes | Violation | None = None
         """What ended the stream: the payload of the Close frame, or a violation."""
         self.messages = 0
         """Messages received."""
 
     @property
-    def has_more(self) -> bool:
-        """Tell whether there is more to `read` without further bytes."""
-        return self._may_hold_more or bool(self._unread)
-
-    @property
     def bytes_unfinished(self) -> int:
-        """Return how much has come of what is not complete."""
+        """Return how much has come of what is not complete; nothing counts behind a Close."""
+        if isinstance(self.end, bytes):
+            return self._builder.bytes_held
         return self._builder.bytes_held + self._reader.unread + len(self._unread)
 
     def feed(self, data: bytes, received_time: float) -> None:
@@ -73,12 +74,12 @@ class InboundStream:
         self._received_time = received_time
         if self._unread:
             data = bytes(self._unread) + data
-            self._unread = memoryview(b"")
+            self._unread = NOTHING
         if len(data) > MAX_BATCH_BYTES:
             self._unread = memoryview(data)[MAX_BATCH_BYTES:]
             data = data[:MAX_BATCH_BYTES]
         self._reader.feed(data)
-        self._may_hold_more = bool(data)
+        self._may_hold_more = self.has_more = bool(data)
 
     def read(self) -> list[Event]:
         """Return the next events, none if bytes are missing or the stream has ended."""
@@ -93,6 +94,7 @@ class InboundStream:
             self._read_frames(batch)
         except (ProtocolError, CriticalProtocolError) as error:
             self.end = error
+        self.has_more = self._may_hold_more or bool(self._unread)
         self.messages += len(batch)
         return batch
 

@@ -27,15 +27,16 @@ class MessageBuilder:
 
     __slots__ = (
         "_buffer",
-        "_compressed",
         "_decoder",
         "_fragments",
         "_in_frame",
         "_inflater",
+        "_inflating",
         "_is_text",
         "_max_fragments",
         "_max_size",
         "_size",
+        "is_idle",
     )
 
     def __init__(self, max_size: int, max_fragments: int, inflater: Inflater | None) -> None:
@@ -48,20 +49,17 @@ class MessageBuilder:
         self._max_size = max_size
         self._max_fragments = max_fragments
         self._inflater = inflater
+        self.is_idle = True
+        """True while the next data frame begins a message."""
         self._in_frame = False
-        # Set while a message is unfinished. BytesIO gives its content away without a copy
-        # (its `getvalue` shares the buffer), where a bytearray would need twice the memory.
-        self._buffer: BytesIO | None = None
+        # Of the message under way. BytesIO gives its content away without a copy (its
+        # `getvalue` shares the buffer), where a bytearray would need twice the memory.
+        self._buffer = BytesIO()
         self._decoder: IncrementalDecoder | None = None
-        self._compressed = False
+        self._inflating: Inflater | None = None
         self._is_text = False
         self._fragments = 0
         self._size = 0
-
-    @property
-    def is_idle(self) -> bool:
-        """Tell whether the next data frame begins a message."""
-        return self._buffer is None
 
     @property
     def bytes_held(self) -> int:
@@ -80,8 +78,8 @@ class MessageBuilder:
         """
         if not self._in_frame:
             self._begin_frame(first)
-            if first & FIN and first & RSV1 and not missing:
-                return self._inflate_whole(payload, received_time)
+            if self._inflating is not None and first & FIN and first & RSV1 and not missing:
+                return self._inflate_whole(self._inflating, payload, received_time)
         self._in_frame = missing > 0
         self._store(payload, missing)
         if first & FIN and not missing:
@@ -91,27 +89,28 @@ class MessageBuilder:
     def _begin_frame(self, first: int) -> None:
         opcode = first & OPCODE_BITS
         if opcode == CONTINUATION:
-            if self._buffer is None:
+            if self.is_idle:
                 # RFC 6455 §5.4: a continuation belongs to a message that has begun.
                 raise ProtocolError("continuation frame without a message to continue")
-        elif self._buffer is not None:
+        elif not self.is_idle:
             # RFC 6455 §5.4: "The fragments of one message MUST NOT be interleaved between the
             # fragments of another message"
             raise ProtocolError("new message begins before the last one has ended")
         else:
-            self._buffer = BytesIO()
+            self.is_idle = False
             self._is_text = opcode == TEXT
             self._decoder = _utf8_decoder() if self._is_text else None
-            self._compressed = bool(first & RSV1)
-            self._fragments = self._size = 0
+            self._inflating = self._inflater if first & RSV1 else None
+            self._fragments = 0
         self._fragments += 1
         if self._fragments > self._max_fragments:
             raise PayloadTooLarge(f"message has more than {self._max_fragments} fragments")
 
-    def _inflate_whole(self, payload: bytes, received_time: float) -> Text | Binary:
-        assert self._inflater is not None, "the reader lets RSV1 pass only where it was agreed"
-        message = self._inflater.inflate_message(payload, self._max_size)
-        self._buffer = None
+    def _inflate_whole(
+        self, inflater: Inflater, payload: bytes, received_time: float
+    ) -> Text | Binary:
+        message = inflater.inflate_message(payload, self._max_size)
+        self.is_idle = True
         if not self._is_text:
             return Binary(message, received_time)
         try:
@@ -120,17 +119,14 @@ class MessageBuilder:
             raise invalid_utf8(error) from error
 
     def _store(self, payload: bytes, missing: int) -> None:
-        if self._compressed:
-            assert self._inflater is not None, "the reader lets RSV1 pass only where it was agreed"
-            if payload:
-                self._inflater.inflate(payload, self._write, self._max_size - self._size)
+        if self._inflating is not None:
+            self._inflating.inflate(payload, self._write, self._max_size - self._size)
             return
         if self._size + len(payload) + missing > self._max_size:
             raise PayloadTooLarge(f"message is over the limit of {self._max_size} bytes")
         self._write(payload)
 
     def _write(self, piece: bytes) -> None:
-        assert self._buffer is not None, "pieces come between the begin and the end of a message"
         if self._decoder is not None:
             # RFC 6455 §8.1: fail on the first byte that cannot be UTF-8, not at the end.
             try:
@@ -144,12 +140,12 @@ class MessageBuilder:
         self._size += len(piece)
 
     def _finish(self, received_time: float) -> Text | Binary:
-        if self._compressed and self._inflater is not None:
-            self._inflater.finish(self._write, self._max_size - self._size)
-        buffer, self._buffer = self._buffer, None
+        if self._inflating is not None:
+            self._inflating.finish(self._write, self._max_size - self._size)
+        buffer, self._buffer = self._buffer, BytesIO()
         decoder, self._decoder = self._decoder, None
+        self.is_idle = True
         self._size = 0
-        assert buffer is not None, "only a message that has begun can end"
         if decoder is None:
             return Binary(buffer.getvalue(), received_time)
         try:

@@ -43,6 +43,11 @@ class Outgoing:
         self.is_congested = False
         """Set by the session while the kernel does not take what was queued."""
 
+    @property
+    def is_empty(self) -> bool:
+        """Tell whether `take` would return nothing."""
+        return not self._frames and self._latest_pong is None
+
     def add(self, first: int, payload: bytes) -> None:
         """Queue a frame with this first byte."""
         frame = build_frame(first, payload)
@@ -90,8 +95,8 @@ class Outgoing:
             pong, self._latest_pong = self._latest_pong, None
             self.add(WHOLE_PONG, pong)
         frames = self._frames
-        if len(frames) == 1:
-            return frames.pop()
+        if len(frames) < 2:
+            return frames.pop() if frames else b""
         data = b"".join(frames)
         frames.clear()
         return data

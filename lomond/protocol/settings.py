@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import isfinite
+from math import inf
 
 KIB = 1024
 MIB = 1024 * KIB
+MAX_SECONDS = 1e9
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +44,11 @@ class Settings:
 def _check_seconds(name: str, value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise TypeError(f"{name} must be a number of seconds, not {value!r}")
-    if not isfinite(value) or value < 0:
+    # Written so that what is no number at all (nan) is refused, too.
+    if not 0 <= value < inf:
         raise ValueError(f"{name} must be a number of seconds, 0 or more, not {value!r}")
+    if value > MAX_SECONDS:
+        raise ValueError(f"{name} must be {MAX_SECONDS:.0e} seconds or less, not {value!r}")
 
 
 def _check_count(name: str, value: object) -> None:

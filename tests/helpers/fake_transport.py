@@ -4,7 +4,8 @@
 
 Of `reads` each `receive` returns the next: bytes, None for "nothing yet", `b""` for the end of the
 stream; an exception is raised, and a function is called with all that was sent so far. Of `takes`
-each `send` takes the next number of bytes, or raises it; once the list is empty, all of them.
+each `send` takes the next number of bytes, or raises it; once the list is empty, all of them. Or
+`room` says how many bytes the kernel takes in all, until a test makes more.
 """
 
 from __future__ import annotations
@@ -54,9 +55,13 @@ class FakeChannel:
     """Bytes from a list, and into one."""
 
     def __init__(
-        self, reads: Iterable[Read] = (), takes: Iterable[int | BaseException] = ()
+        self,
+        reads: Iterable[Read] = (),
+        takes: Iterable[int | BaseException] = (),
+        room: float = inf,
     ) -> None:
         self.is_ready = False
+        self.room = room
         self.reads: deque[Read] = deque(reads)
         self.takes = deque(takes)
         self.sent = bytearray()
@@ -71,11 +76,13 @@ class FakeChannel:
 
     def send(self, data: bytes | memoryview) -> int:
         """Take as much as the next of `takes` says."""
-        size = self.takes.popleft() if self.takes else len(data)
+        size = self.takes.popleft() if self.takes else min(len(data), self.room)
         if isinstance(size, BaseException):
             raise size
-        self.sent += data[:size]
-        return min(size, len(data))
+        taken = bytes(data[: int(size)])
+        self.room -= len(taken)
+        self.sent += taken
+        return len(taken)
 
     def flush(self) -> bool:
         """Keep nothing back."""
@@ -124,7 +131,7 @@ class FakeTransport(Transport):
         """Never be asked."""
         raise NotImplementedError
 
-    make_socket = look_up  # type: ignore[assignment]  # is not asked either
+    make_socket = look_up
 
     def wait(self, deadline: float, readable: bool = True, writable: bool = False) -> None:
         """Wait, as the loop does."""
@@ -176,7 +183,7 @@ def scripted(
     channel = FakeChannel(reads, takes)
 
     class ScriptedSession(WebsocketSession):
-        transport_class = staticmethod(  # type: ignore[assignment]
+        transport_class = staticmethod(
             lambda exit_event: FakeTransport(exit_event, channel=channel)
         )
 

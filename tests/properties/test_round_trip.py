@@ -41,6 +41,8 @@ def send(client: ClientProtocol, message: str | bytes, compress: bool = True) ->
 @settings(max_examples=40)
 @given(st.integers(0, 255), payloads, st.binary(min_size=4, max_size=4))
 def test_frame_is_unmasked_to_what_was_masked(first: int, payload: bytes, key: bytes) -> None:
+    if first & 0x08:
+        payload = payload[:125]
     assert parse_client_frames(build_frame(first, payload, key)) == [(first, payload)]
 
 

@@ -36,7 +36,7 @@ def ready() -> Iterator[Connection]:
     connection.run.close()
 
 
-# ---- the URL ----------------------------------------------------------------------------------
+# ---- the URL ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_an_error_about_a_url_does_not_show_its_password() -> None:
     assert SECRET not in str(raised.value)
 
 
-# ---- headers, agent, protocols -------------------------------------------------------------------
+# ---- headers, agent, protocols ------------------------------------------------------------------
 
 SEPARATORS = ["\r\nEvil: 1", "\n", "\r", "\0"]
 BAD_HEADERS: list[tuple[Any, Any, type[Exception], str]] = [
@@ -174,7 +174,7 @@ def test_an_agent_with_a_control_character_is_a_value_error(text: str) -> None:
 
 def test_an_agent_that_is_not_text_is_a_type_error() -> None:
     with pytest.raises(TypeError, match="User-Agent must be str or bytes, not int"):
-        WebSocket(URL, agent=5)  # type: ignore[arg-type]
+        WebSocket(URL, agent=5)
 
 
 @pytest.mark.parametrize("name", ["chat\r\nEvil: 1", "a\n", "a\0", "a b", "a,b", 'a"', "", "ü"])
@@ -255,7 +255,7 @@ def test_a_bad_option_is_refused_by_the_constructor(
 
 def test_an_unknown_option_is_a_type_error() -> None:
     with pytest.raises(TypeError, match="unexpected keyword argument 'compres'"):
-        WebSocket(URL, compres=True)  # type: ignore[call-arg]
+        WebSocket(URL, compres=True)
 
 
 def test_an_option_that_was_changed_to_something_bad_is_refused_by_connect() -> None:
@@ -297,7 +297,7 @@ def test_poll_is_positive(poll: float) -> None:
 
 def test_poll_is_never_none() -> None:
     with pytest.raises(TypeError, match="poll must be a number of seconds, not None"):
-        WebSocket(URL).connect(poll=None)  # type: ignore[arg-type]
+        WebSocket(URL).connect(poll=None)
 
 
 @pytest.mark.parametrize("session_class", [None, 5, "WebsocketSession"])
@@ -330,38 +330,38 @@ def test_connecting_with_bad_arguments_leaves_the_last_connection_alone(
 Call = Callable[[WebSocket], object]
 BAD_CALLS: dict[str, tuple[Call, type[Exception], str]] = {
     "text is bytes": (
-        lambda ws: ws.send_text(b"hi"),  # type: ignore[arg-type]
+        lambda ws: ws.send_text(b"hi"),
         TypeError,
         "^text argument must not be bytes: it is str that is sent$",
     ),
     "text is a number": (
-        lambda ws: ws.send_text(5),  # type: ignore[arg-type]
+        lambda ws: ws.send_text(5),
         TypeError,
         "^text argument must not be int",
     ),
     "text is None": (
-        lambda ws: ws.send_text(None),  # type: ignore[arg-type]
+        lambda ws: ws.send_text(None),
         TypeError,
         "^text argument must not be NoneType",
     ),
     "text has half a character": (lambda ws: ws.send_text("\ud83d"), ValueError, "surrogates"),
     "binary is text": (
-        lambda ws: ws.send_binary("hi"),  # type: ignore[arg-type]
+        lambda ws: ws.send_binary("hi"),
         TypeError,
         "^data argument must be bytes, bytearray or memoryview, not str$",
     ),
     "binary is a number": (
-        lambda ws: ws.send_binary(5),  # type: ignore[arg-type]
+        lambda ws: ws.send_binary(5),
         TypeError,
         "^data argument must be bytes, bytearray or memoryview, not int$",
     ),
     "binary is a list": (
-        lambda ws: ws.send_binary([1]),  # type: ignore[arg-type]
+        lambda ws: ws.send_binary([1]),
         TypeError,
         "^data argument must be bytes, bytearray or memoryview, not list$",
     ),
     "ping is text": (
-        lambda ws: ws.send_ping("hi"),  # type: ignore[arg-type]
+        lambda ws: ws.send_ping("hi"),
         TypeError,
         "^data argument must be bytes",
     ),
@@ -371,7 +371,7 @@ BAD_CALLS: dict[str, tuple[Call, type[Exception], str]] = {
         "^ping data should be <= 125 bytes, not 126$",
     ),
     "pong is text": (
-        lambda ws: ws.send_pong("hi"),  # type: ignore[arg-type]
+        lambda ws: ws.send_pong("hi"),
         TypeError,
         "^data argument must be bytes",
     ),
@@ -393,7 +393,7 @@ BAD_CALLS: dict[str, tuple[Call, type[Exception], str]] = {
     ),
     **{
         f"close code {code}": (
-            lambda ws, code=code: ws.close(code),  # type: ignore[misc]
+            lambda ws, code=code: ws.close(code),
             ValueError,
             rf"^close code {code} may not be sent: .*lomond\.status\.Status.* 3000 to 4999",
         )
@@ -401,19 +401,19 @@ BAD_CALLS: dict[str, tuple[Call, type[Exception], str]] = {
     },
     **{
         f"close code {code!r}": (
-            lambda ws, code=code: ws.close(code),  # type: ignore[misc]
+            lambda ws, code=code: ws.close(code),
             TypeError,
             "^close code must be a whole number, not ",
         )
         for code in ("1000", 1000.0, b"", True)
     },
     "close reason is a number": (
-        lambda ws: ws.close(1000, 5),  # type: ignore[arg-type]
+        lambda ws: ws.close(1000, 5),
         TypeError,
         "^close reason must be str or bytes, not int$",
     ),
     "close reason can change": (
-        lambda ws: ws.close(1000, bytearray(b"bye")),  # type: ignore[arg-type]
+        lambda ws: ws.close(1000, bytearray(b"bye")),
         TypeError,
         "^close reason must be str or bytes, not bytearray$",
     ),

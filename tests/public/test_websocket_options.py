@@ -190,7 +190,7 @@ def test_compression_is_supported_once_it_was_agreed_on(answer: Any, is_supporte
     run.close()
 
     assert websocket.supports_compression is is_supported
-    assert seen[-1].extensions == ({"permessage-deflate"} if is_supported else set())  # type: ignore[attr-defined]
+    assert seen[-1].extensions == ({"permessage-deflate"} if is_supported else set())
 
 
 def test_the_subprotocol_is_known_once_the_server_has_chosen() -> None:
@@ -201,7 +201,7 @@ def test_the_subprotocol_is_known_once_the_server_has_chosen() -> None:
     run.close()
 
     assert websocket.subprotocol == "chat"
-    assert seen[-1].protocol == "chat"  # type: ignore[attr-defined]
+    assert seen[-1].protocol == "chat"
 
 
 # ---- proxies ------------------------------------------------------------------------------------
@@ -263,7 +263,7 @@ def test_a_bad_proxy_in_the_environment_becomes_an_event(environment: pytest.Mon
 
     _, failed = WebSocket(URL).connect()
 
-    assert (failed.name, failed.kind) == ("connect_fail", "proxy")  # type: ignore[attr-defined]
+    assert (failed.name, failed.kind) == ("connect_fail", "proxy")
 
 
 # ---- TLS ----------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ import pytest
 
 from tests.helpers.frames import server_frame
 from tests.helpers.protocol import (
+    ANSWER,
     connecting_client,
     deliver,
     drain,
@@ -228,3 +229,12 @@ def test_bytes_of_what_is_not_complete_are_lost(data: bytes, lost: int) -> None:
     deliver(client, data)
     client.end_of_stream()
     assert ending_of(client).bytes_lost == lost
+
+
+@pytest.mark.parametrize("last", [b"\x88\x00", b"\x83\x00"])
+def test_what_ends_a_connection_carries_the_time_of_its_bytes(last: bytes) -> None:
+    client = connecting_client()
+    batch = client.receive(ANSWER + b"\x81\x00" + last, 5.5, 0.0)
+    while client.has_more:
+        batch += client.receive_more(0.0)
+    assert [event.received_time for event in batch] == [5.5] * 4

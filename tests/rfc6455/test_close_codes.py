@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import pytest
 
+from lomond.errors import FrameBuildError
 from lomond.protocol.frames import build_close_payload, parse_close_payload
 from lomond.status import Status
 from tests.helpers.frames import close_payload, server_frame
-from tests.helpers.protocol import deliver, ending_of, frames_sent
+from tests.helpers.protocol import deliver, ending_of, frames_sent, ready_client
 from tests.helpers.states import (
     close_sent,
     opened,
@@ -93,3 +94,12 @@ def test_longest_reason_of_the_server_is_echoed_whole() -> None:
     deliver(client, server_frame(0x88, payload))
     client.acknowledge_close(0.0)
     assert frames_sent(client) == [(0x88, payload)]
+
+
+@pytest.mark.parametrize("code", [0, 999, 1004, 1005, 1006, 1015, 5000, 99_999])
+def test_code_that_may_not_be_sent_is_refused_before_anything_changes(code: int) -> None:
+    client = ready_client()
+    with pytest.raises(FrameBuildError, match=f"close code {code} may not be sent"):
+        client.close(code, b"", 0.0)
+    assert frames_sent(client) == []
+    assert client.can_send_data

@@ -83,6 +83,12 @@ def test_as_many_fragments_as_allowed_are_a_message() -> None:
     assert deliver(client, b"\x01\x01a\x00\x01b\x80\x01c") == [("text", "abc")]
 
 
+def test_fragments_are_counted_anew_for_each_message() -> None:
+    client = ready_client(max_fragments=3)
+    data = b"\x01\x01a\x00\x01b\x80\x01c" * 2
+    assert deliver(client, data) == [("text", "abc"), ("text", "abc")]
+
+
 def test_one_fragment_more_than_allowed_is_too_large() -> None:
     client = ready_client(max_fragments=3)
     deliver(client, b"\x01\x00\x00\x00\x00\x00")

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import pytest
 
-from lomond.errors import PayloadTooLarge, ProtocolError
+from lomond.errors import FrameBuildError, PayloadTooLarge, ProtocolError
 from lomond.events import Event
 from lomond.protocol.frames import FrameReader, build_frame
 from tests.helpers.protocol import deliver, frames_sent, ready_client, tell, tell_all
@@ -294,3 +294,8 @@ def test_oversized_frame_is_answered_with_1009() -> None:
     text = "frame of 11 bytes is over the limit of 10 bytes"
     assert deliver(client, b"\x81\x0b") == [("protocol_error", text, False)]
     assert frames_sent(client) == [(0x88, b"\x03\xf1" + text.encode())]
+
+
+def test_control_frame_of_more_than_125_bytes_is_not_built() -> None:
+    with pytest.raises(FrameBuildError, match="126 bytes is longer than 125"):
+        build_frame(0x89, bytes(126))

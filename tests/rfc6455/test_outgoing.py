@@ -25,6 +25,22 @@ def test_queue_begins_empty() -> None:
     assert Outgoing().take() == b""
 
 
+def test_queue_tells_whether_it_is_empty() -> None:
+    outgoing = Outgoing()
+    assert outgoing.is_empty
+    outgoing.add(0x89, b"")
+    assert not outgoing.is_empty
+    outgoing.take()
+    assert outgoing.is_empty
+
+
+def test_queue_with_a_pong_that_waits_is_not_empty() -> None:
+    outgoing = Outgoing()
+    outgoing.is_congested = True
+    outgoing.add_pong(b"")
+    assert not outgoing.is_empty
+
+
 def test_frames_keep_their_order() -> None:
     outgoing = Outgoing()
     outgoing.add_message(0x81, b"one", compress=True)

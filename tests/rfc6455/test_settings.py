@@ -78,3 +78,9 @@ def test_limit_below_1_is_refused(name: str, value: int) -> None:
 def test_limit_of_another_type_is_refused(name: str, value: object) -> None:
     with pytest.raises(TypeError, match=f"{name} must be a whole number, not "):
         make(name, value)
+
+
+@pytest.mark.parametrize("seconds", [1e10, 10**400])
+def test_time_of_more_than_decades_is_refused(seconds: float) -> None:
+    with pytest.raises(ValueError, match=r"poll must be 1e\+09 seconds or less"):
+        Settings(poll=seconds)

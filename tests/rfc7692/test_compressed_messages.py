@@ -227,11 +227,19 @@ def test_incompressible_message_of_the_limit_may_be_fragmented() -> None:
     assert deliver(client, data) == [("binary", message)]
 
 
-def test_what_the_end_of_a_message_brings_out_counts_as_well() -> None:
-    # A final block per fragment, and a last one that the appended bytes complete.
-    stored = b"\x00\x05\x00\xfa\xffHello"
+def test_limit_counts_what_came_out_of_earlier_fragments() -> None:
     client = ready_client(deflate="", max_message_size=9)
+    stored = b"\x00\x05\x00\xfa\xffHello"
     data = server_frame(0x42, stored) + server_frame(0x00, stored) + b"\x80\x01\x00"
+    assert [event[0] for event in deliver(client, data)] == ["protocol_error"]
+
+
+def test_limit_counts_what_comes_out_at_the_end() -> None:
+    client = ready_client(deflate="", max_message_size=5)
+    # The last block announces 4 bytes without them: the octets that we append are taken for them.
+    data = server_frame(0x42, b"\x00\x02\x00\xfd\xffHe") + server_frame(
+        0x80, b"\x00\x04\x00\xfb\xff"
+    )
     assert [event[0] for event in deliver(client, data)] == ["protocol_error"]
 
 
