@@ -3,6 +3,9 @@
 
 PYTHON ?= python3
 CLIENTS ?= 1000
+COUNT ?= 100
+SERVER ?=
+REPORT ?=
 ARGS ?=
 
 VENV := .venv
@@ -12,7 +15,7 @@ PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help venv test unit loopback check format lint types fix demo clean
+.PHONY: help venv test unit loopback interop autobahn check format lint types fix demo clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -23,7 +26,7 @@ venv: $(INSTALLED)  ## the environment that all others run in
 $(INSTALLED): setup.py pyproject.toml
 	@echo "making $(VENV), about half a minute"
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check -e '.[test,demo]'
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -e '.[test,demo,interop]'
 	@touch $@
 
 test: $(INSTALLED)  ## all tests, with their coverage recorded (ARGS= is passed on to pytest)
@@ -33,8 +36,16 @@ test: $(INSTALLED)  ## all tests, with their coverage recorded (ARGS= is passed 
 unit: $(INSTALLED)  ## the tests without sockets: seconds
 	@$(PYTEST) -m 'not loopback' $(ARGS)
 
-loopback: $(INSTALLED)  ## the tests over real sockets
-	@$(PYTEST) -m loopback $(ARGS)
+loopback: $(INSTALLED)  ## the tests over real sockets, but for those of `interop`
+	@$(PYTEST) -m 'loopback and not interop' $(ARGS)
+
+interop: $(INSTALLED)  ## conversations with the servers of other projects: a minute
+	@$(PYTEST) -m interop $(ARGS)
+
+# SERVER= is the address of a fuzzing server that runs, REPORT= the folder of its report.
+autobahn: $(INSTALLED)  ## the suite of all WebSocket clients, both session classes (COUNT=100)
+	@$(BIN)/python -m tests.conformance.autobahn --count $(COUNT) \
+		$(if $(SERVER),--server $(SERVER)) $(if $(REPORT),--report $(REPORT))
 
 # `make test check` runs the tests once: both names ask for the same run.
 check: format lint types test  ## all that must hold before a change lands
@@ -56,9 +67,9 @@ fix: $(INSTALLED)  ## lay the code out, and mend what ruff can mend
 	@$(BIN)/ruff format -q .
 
 demo: $(INSTALLED)  ## a thousand connections at once, as greenlets (CLIENTS=1000)
-	@$(BIN)/python examples/demo.py --clients $(CLIENTS)
+	@$(BIN)/python -m examples.demo --clients $(CLIENTS)
 
 clean:  ## forget everything that was made, the environment too
-	@rm -rf $(VENV) build dist *.egg-info .coverage .coverage.* .hypothesis
+	@rm -rf $(VENV) .cache build dist *.egg-info .coverage .coverage.* .hypothesis
 	@rm -rf .mypy_cache .pytest_cache .ruff_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -25,6 +25,14 @@ TEST = [
     "websockets>=15,<18",
 ]
 DEMO = ["picows>=2.3,<3"]
+# Whose servers the client is tried with. Node's `ws` comes by npm, where there is one.
+INTEROP = [
+    "aiohttp>=3.13,<4",
+    "gevent-websocket>=0.10.1,<0.11",
+    "picows>=2.3,<3",
+    "tornado>=6.5,<7",
+    "websockets>=15,<18",
+]
 
 setup(
     name="lomond-gevent",
@@ -64,5 +72,5 @@ setup(
         # Only where a wheel exists: elsewhere the masking falls back to pure Python by itself.
         'wsaccel>=0.6.7; python_version < "3.14" and platform_python_implementation == "CPython"',
     ],
-    extras_require={"test": TEST, "demo": DEMO},
+    extras_require={"test": TEST, "demo": DEMO, "interop": INTEROP},
 )

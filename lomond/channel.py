@@ -106,10 +106,14 @@ class TLSChannel:
         """Take one step of the handshake; tell whether it is done. Raises ssl.SSLError."""
         try:
             self._feed()
-            return self._tls.handshake()
-        finally:
-            # Also where the handshake has failed: an alert tells the server why.
-            self.flush()
+            is_done = self._tls.handshake()
+        except OSError:
+            # An alert tells the server why. Where that fails too, the first error is the cause.
+            with contextlib.suppress(OSError):
+                self.flush()
+            raise
+        self.flush()
+        return is_done
 
     def receive(self) -> bytes | None:
         """Decrypt what one read of the layer below brings."""

@@ -88,8 +88,6 @@ class Dialer:
             raise self._give_up(phase)
         started = monotonic()
         try:
-            if self._waiter.is_cancelled:
-                raise TimeoutError
             yield
         except (OSError, ConnectFail) as error:
             has_no_time = isinstance(error, TimeoutError) and error.errno is None

@@ -23,10 +23,14 @@ from lomond.events import Event
 from lomond.failures import explain, kind_of
 from lomond.outbox import Gate, Outbox, Turn
 from lomond.protocol.client import ClientProtocol
-from lomond.transport import Transport
+from lomond.transport import EXIT_EVENT_INTERVAL, Transport
 
 # How much a sender reads ahead, in bytes: two peers who both send do not deadlock below it.
 READ_AHEAD = 1 << 20
+
+# What `exit_event` closes with, and how long the closing handshake may take then, in seconds.
+GOING_AWAY = 1001
+EXIT_TIMEOUT = 1.0
 
 # Who ends a connection like this leaves a peer that may take nothing any more: without a reset,
 # what was sent stays with the kernel, by the megabyte, for each such connection.
@@ -215,15 +219,20 @@ class Exchange:
                 if monotonic() >= deadline:
                     raise self._give_up()
                 reads = not self._is_reading and self.protocol.bytes_received < self._ahead_limit
-                deadline_now = deadline
-                if reads:
-                    self._ahead += self._read_step()
-                    if self.protocol.is_finished:
-                        continue
-                    deadline_now = min(deadline, self.protocol.next_due)
+                deadline_now = min(deadline, self._stand_in()) if reads else deadline
             if self._ahead:
                 self._wake_reader()
             self.transport.wait_to_send(deadline_now, readable=reads)
+
+    def _stand_in(self) -> float:
+        """Do the work of a loop whose handler sends, or is busy; return when to do so again."""
+        if self.transport.is_cancelled:
+            # By `exit_event`, which only the loop looks at otherwise.
+            self.protocol.close(GOING_AWAY, b"", monotonic(), EXIT_TIMEOUT)
+        self._ahead += self._read_step()
+        if self.protocol.is_finished:
+            return 0.0
+        return min(self.protocol.next_due, monotonic() + EXIT_EVENT_INTERVAL)
 
     def _give_up(self) -> TransportFail:
         text = (

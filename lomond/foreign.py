@@ -66,16 +66,19 @@ class HandedOver(Outgoing):
 
     def add(self, first: int, payload: bytes) -> None:
         """Send the frame, or raise what the session raises."""
-        session = self._get_session()
-        if session is None:
-            raise WebSocketUnavailable("not connected: wait for the Ready event before sending")
-        send = session.send_compressed if first & RSV1 else session.send
         try:
-            send(first & OPCODE_BITS, payload)
+            self._send(first, payload)
         except (WebSocketUnavailable, TransportFail):
             # The Close frame is the last word anyway: the session will find out by reading.
             if first != WHOLE_CLOSE:
                 raise
+
+    def _send(self, first: int, payload: bytes) -> None:
+        session = self._get_session()
+        if session is None:
+            raise WebSocketUnavailable("not connected: wait for the Ready event before sending")
+        send = session.send_compressed if first & RSV1 else session.send
+        send(first & OPCODE_BITS, payload)
 
 
 class SansIO(Options):

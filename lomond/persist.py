@@ -16,7 +16,8 @@ from typing import Any
 
 from lomond import events
 from lomond.arguments import check_exit_event, check_session_class
-from lomond.session import GOING_AWAY, WebsocketSession
+from lomond.exchange import GOING_AWAY
+from lomond.session import WebsocketSession
 from lomond.transport import ExitEvent
 from lomond.websocket import WebSocket
 

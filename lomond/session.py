@@ -18,17 +18,13 @@ from typing import Any, ClassVar
 from lomond import events
 from lomond.blocking import BlockingTransport
 from lomond.errors import ConnectFail, Kind, WebSocketUnavailable
-from lomond.exchange import Exchange
+from lomond.exchange import EXIT_TIMEOUT, GOING_AWAY, Exchange
 from lomond.foreign import SansIO
 from lomond.outbox import Gate
 from lomond.protocol.client import ClientProtocol
 from lomond.protocol.settings import Settings
 from lomond.tls import is_verified
 from lomond.transport import ExitEvent, Transport
-
-GOING_AWAY = 1001
-# How long a connection that `exit_event` ends may take for the closing handshake, in seconds.
-EXIT_TIMEOUT = 1.0
 
 
 class WebsocketSession:

@@ -19,6 +19,7 @@ import ipaddress
 import re
 from base64 import b64encode
 from dataclasses import dataclass, field
+from functools import lru_cache
 from urllib.parse import quote, unquote
 
 # RFC 6455 §3: "The port component is OPTIONAL; the default for "ws" is port 80, while the
@@ -154,6 +155,8 @@ def parse_credentials(userinfo: str) -> tuple[str, str]:
     return user, password
 
 
+# Thousands of connections to one server share what its URL consists of.
+@lru_cache(maxsize=16)
 def _parse(url: str) -> WebSocketURL:
     check_characters(url)
     scheme, _, rest = url.partition(":")

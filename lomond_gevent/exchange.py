@@ -1,16 +1,25 @@
-"""Sends and closes that come from other threads, handed to the hub of the session."""
+"""Reading in one greenlet, sending from the others of its hub, and from other threads.
+
+What another thread wants is done in the hub, by a greenlet: so there is one order for all who
+send, and no watcher is touched from outside of its loop.
+"""
 
 from __future__ import annotations
 
-from _thread import get_ident
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import gevent
-from gevent.monkey import get_original
 
-from lomond.errors import Kind, WebSocketUnavailable
+from lomond.errors import Kind, TransportFail, WebSocketUnavailable
+from lomond.events import Event
 from lomond.exchange import Exchange
+from lomond_gevent.hubs import Request, has_ended, is_here
+from lomond_gevent.transport import GeventTransport
+
+# How long a thread that closes waits for a hub that is busy, in seconds.
+CLOSE_PATIENCE = 1.0
 
 
 class HubExchange(Exchange):
@@ -20,52 +29,95 @@ class HubExchange(Exchange):
     errors are raised where they were caused.
     """
 
-    __slots__ = ("_hub", "_thread")
+    __slots__ = ("_hub",)
+
+    transport: GeventTransport
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self._hub = gevent.get_hub()
-        self._thread = get_ident()
+
+    # ---- the loop's side ------------------------------------------------------------------
+
+    def read(self) -> list[Event]:
+        """Wait for bytes or the next deadline; return what happened, perhaps nothing."""
+        if not is_here(self._hub):
+            self._leave_hub()
+        if self.protocol.has_more:
+            # One read may hold thousands of messages: the neighbours' turn comes in between.
+            gevent.sleep(0)
+        return super().read()
+
+    def _leave_hub(self) -> None:
+        self.transport.check_process()
+        if not has_ended(self._hub):
+            raise WebSocketUnavailable(
+                "the connection belongs to another thread: iterate in the one that connected"
+            )
+        super().abort("disconnected; the gevent hub of this connection has ended", "closed")
+
+    # ---- what is left for the hub to write --------------------------------------------------
+
+    def _flush_quietly(self) -> None:
+        super()._flush_quietly()
+        self._flush_later()
+
+    def _flush_later(self) -> None:
+        """Have the hub write what the kernel did not take and no sender waits for."""
+        if self.protocol.outgoing.is_congested and not self._turn.is_taken:
+            self.transport.flush_in_hub(self._flush_rest)
+
+    def _flush_rest(self) -> bool:
+        with self._lock:
+            if self._turn.is_taken or self.protocol.is_finished or self.transport.is_foreign:
+                return True
+            try:
+                return self._flush()
+            except TransportFail:
+                # The loop finds out by reading.
+                return True
+
+    # ---- the senders' side, from any thread -------------------------------------------------
 
     def send(self, step: Callable[..., None], *args: Any) -> None:
         """Take a step that queues a message; return once the kernel has all of it."""
-        if get_ident() == self._thread:
-            super().send(step, *args)
-        else:
-            self._ask_hub(super().send, step, *args)
+        if is_here(self._hub):
+            try:
+                super().send(step, *args)
+            except BaseException:
+                # Whoever is killed here leaves a whole frame in the outbox.
+                self._flush_later()
+                raise
+            return
+        self.transport.check_process()
+        request = Request(partial(self.send, step, *args))
+        try:
+            # Once for the hub, which may be busy, and once for the peer.
+            is_sent = request.ask(self._hub, 2 * self._send_timeout)
+        finally:
+            request.withdraw()
+        if not is_sent and has_ended(self._hub):
+            raise WebSocketUnavailable("the gevent hub of this connection has ended")
+        if not is_sent:
+            raise TransportFail(
+                f"the gevent hub did not send for twice the {self._send_timeout}s of send_timeout"
+            )
 
     def begin_close(self, code: int | None, reason: bytes, timeout: float | None = None) -> None:
         """Begin the closing handshake, or answer the peer's, or give up connecting."""
-        if get_ident() == self._thread:
-            super().begin_close(code, reason, timeout)
-        else:
-            self._ask_hub(super().begin_close, code, reason, timeout)
+        self._do_in_hub(super().begin_close, code, reason, timeout)
 
     def abort(self, reason: str, kind: Kind) -> None:
         """End at once, without another word to the peer."""
-        if get_ident() == self._thread:
-            super().abort(reason, kind)
-        else:
-            self._ask_hub(super().abort, reason, kind)
+        self._do_in_hub(super().abort, reason, kind)
 
-    def _ask_hub(self, function: Callable[..., None], *args: Any) -> None:
-        # The real ones, also where an application has patched: it is a thread that waits.
-        answered = get_original("threading", "Event")()
-        raised: list[BaseException] = []
-
-        def answer() -> None:
-            try:
-                function(*args)
-            except BaseException as error:  # raised again, in the thread that asked
-                raised.append(error)
-            answered.set()
-
-        loop = self._hub.loop
-        try:
-            # Greenlets start in the order in which they were made.
-            loop.run_callback_threadsafe(gevent.Greenlet(answer).start)
-        except (AttributeError, ValueError) as error:
-            raise WebSocketUnavailable("the hub that ran this connection has ended") from error
-        answered.wait()
-        if raised:
-            raise raised[0]
+    def _do_in_hub(self, function: Callable[..., None], *args: Any) -> None:
+        if is_here(self._hub) or self.transport.is_foreign:
+            function(*args)
+            return
+        # It is done in any case, at once or when the hub gets to it.
+        call = partial(function, *args)
+        if not Request(call).ask(self._hub, CLOSE_PATIENCE) and has_ended(self._hub):
+            call()
+            # Nobody reads any more.
+            self.leave()

@@ -58,8 +58,23 @@ class GeventSession(WebsocketSession):
             gevent.sleep(seconds)
             return False
         if hasattr(exit_event, "rawlink"):
-            return bool(exit_event.wait(seconds))
-        deadline = monotonic() + seconds
-        while not exit_event.is_set() and (left := deadline - monotonic()) > 0:
-            gevent.sleep(min(left, EXIT_EVENT_INTERVAL))
+            _sleep_until(exit_event, seconds)
+        else:
+            deadline = monotonic() + seconds
+            while not exit_event.is_set() and (left := deadline - monotonic()) > 0:
+                gevent.sleep(min(left, EXIT_EVENT_INTERVAL))
         return exit_event.is_set()
+
+
+def _sleep_until(exit_event: Any, seconds: float) -> None:
+    # Not `exit_event.wait`: only greenlets of one hub may wait for an event of gevent's.
+    is_set = Event()
+
+    def wake(_exit_event: object) -> None:
+        is_set.set()
+
+    exit_event.rawlink(wake)
+    try:
+        is_set.wait(seconds)
+    finally:
+        exit_event.unlink(wake)

@@ -7,8 +7,9 @@ the waiting only. Rules of this file:
    starve its neighbours, and no read finds nothing.
 2. A wake carries no meaning; whoever waited looks at what has changed. Callbacks switch into
    the waiting greenlet and do nothing else: gevent stops a watcher whose callback raises.
-3. Watchers run during a wait only, and are stopped before their descriptor is closed: one left
-   behind would hand the bytes of the next socket with that number to the wrong reader.
+3. Watchers run during a wait only, but for the one that writes what was left over. All are
+   stopped before their descriptor is closed: one left behind would hand the bytes of the next
+   socket with that number to the wrong reader, and libev aborts a forked process that has one.
 4. Nothing here knows a session, a WebSocket or a generator: a circle through a watcher's
    callback is never collected.
 """
@@ -16,7 +17,6 @@ the waiting only. Rules of this file:
 from __future__ import annotations
 
 import socket as _socket
-from _thread import get_ident
 from collections.abc import Callable
 from math import inf
 from time import monotonic
@@ -28,20 +28,23 @@ from gevent.monkey import get_original
 from lomond.dialing import Address
 from lomond.route import Route
 from lomond.transport import EXIT_EVENT_INTERVAL, ExitEvent, Transport, look_up_literal
+from lomond_gevent.hubs import is_here, run_soon, stop_watcher
 from lomond_gevent.resolver import look_up
 
 READABLE, WRITABLE = 1, 2
 
 
 class _Sleeper:
-    """A greenlet that waits, while it does."""
+    """A greenlet that waits, while it does, and what the hub watches for it."""
 
-    __slots__ = ("greenlet", "timer", "timer_due")
+    __slots__ = ("_timer", "greenlet", "timer_due", "watcher")
 
     def __init__(self) -> None:
         self.greenlet: Any = None
+        # Of the socket; made for the first wait, and kept for the next.
+        self.watcher: Any = None
         # One timer for many waits: it fires for the earliest deadline it was set to.
-        self.timer: Any = None
+        self._timer: Any = None
         self.timer_due = inf
 
     def wake(self) -> None:
@@ -50,53 +53,55 @@ class _Sleeper:
         if greenlet is not None:
             greenlet.switch()
 
-    def ring(self) -> None:
-        """Wake, as the timer."""
+    def _ring(self) -> None:
         self.timer_due = inf
         self.wake()
 
-    def set_timer(self, loop: Any, deadline: float, ref: bool) -> None:
-        """See to it that the timer fires at `deadline` at the latest."""
-        if deadline >= self.timer_due or deadline == inf:
-            return
-        self.stop_timer()
-        self.timer = loop.timer(max(0.0, deadline - monotonic()), ref=ref)
-        # The loop's time stands still while greenlets work: without an update the timer
-        # would fire early by as much.
-        self.timer.start(self.ring, update=True)
-        self.timer_due = deadline
+    def set_timer(self, loop: Any, deadline: float, *, ref: bool = False) -> None:
+        """Have the timer fire at `deadline`; with `ref` it keeps the hub alive until then."""
+        self._stop_timer()
+        if deadline < inf:
+            self._timer = loop.timer(max(0.0, deadline - monotonic()), ref=ref)
+            # The loop's time stands still while greenlets work: without an update the timer
+            # would fire early by as much.
+            self._timer.start(self._ring, update=True)
+            self.timer_due = deadline
 
-    def stop_timer(self) -> None:
-        """Have no timer."""
-        if self.timer is not None:
-            self.timer.stop()
-            self.timer.close()
-            self.timer = None
+    def stop(self) -> None:
+        """Have nothing watched any more."""
+        self._stop_timer()
+        if self.watcher is not None:
+            stop_watcher(self.watcher)
+            self.watcher = None
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            stop_watcher(self._timer)
+            self._timer = None
         self.timer_due = inf
 
 
 class GeventTransport(Transport):
     """A transport whose waits let other greenlets run."""
 
-    __slots__ = ("_hub", "_is_closed", "_reader", "_sleeper", "_thread", "_writers")
+    __slots__ = ("_flusher", "_hub", "_is_closed", "_sender_sleepers", "_sleeper")
 
     def __init__(self, exit_event: ExitEvent | None = None) -> None:
         super().__init__(exit_event)
         self._hub = get_hub()
-        self._thread = get_ident()
         self._is_closed = False
-        # The loop's greenlet waits with the first two, again and again.
+        # The loop's greenlet waits with the first, again and again.
         self._sleeper = _Sleeper()
-        self._reader: Any = None
-        # Waits of others, and those for more than reading, each with a watcher of its own.
-        self._writers: list[tuple[_Sleeper, Any]] | None = None
+        self._sender_sleepers: tuple[_Sleeper, ...] = ()
+        # Runs while there are bytes that nobody waits for; the one watcher that outlives a wait.
+        self._flusher: Any = None
 
     # ---- making the connection ------------------------------------------------------------
 
     def connect(self, route: Route, deadline: float) -> None:
         """Connect by `deadline` (monotonic seconds); raises ConnectFail."""
         link = getattr(self._exit_event, "rawlink", None)
-        if link is not None:
+        if link is not None and not self.is_cancelled:
             link(self._on_exit_event)
         super().connect(route, deadline)
 
@@ -112,93 +117,105 @@ class GeventTransport(Transport):
 
     def detach(self) -> None:
         """Close that socket."""
-        self._stop_watchers()
+        self._sleeper.stop()
         super().detach()
 
     # ---- waiting --------------------------------------------------------------------------
 
     def wait(self, deadline: float, readable: bool = True, writable: bool = False) -> None:
         """Return when the socket is ready, at `deadline`, or when woken; or for nothing."""
-        if self._is_closed or (self.channel is not None and self.channel.is_ready):
+        self.check_process()
+        channel = self.channel
+        if self._is_closed or (channel is not None and channel.is_ready):
             return
         if self._exit_event is not None and not hasattr(self._exit_event, "rawlink"):
             deadline = min(deadline, monotonic() + EXIT_EVENT_INTERVAL)
-        sleeper = self._sleeper
-        if writable or not readable:
-            self._wait_for(sleeper, deadline, readable * READABLE | writable * WRITABLE)
-            return
-        loop = self._hub.loop
-        watcher = self._reader
+        if not readable or (writable and self._flusher is None):
+            self._wait_for(readable * READABLE | writable * WRITABLE, deadline, self._sleeper)
+        else:
+            self._wait_to_read(deadline, self._sleeper)
+        # A fork copies every greenlet, those that wait as well.
+        self.check_process()
+
+    def _wait_to_read(self, deadline: float, sleeper: _Sleeper) -> None:
+        hub = self._hub
+        watcher = sleeper.watcher
         if watcher is None:
             assert self._socket is not None, "bytes are waited for once there is a socket"
-            watcher = self._reader = loop.io(self._socket.fileno(), READABLE)
+            watcher = sleeper.watcher = hub.loop.io(self._socket.fileno(), READABLE)
         if deadline < sleeper.timer_due:
             # Watching the socket keeps the hub alive, the timer must not.
-            sleeper.set_timer(loop, deadline, ref=False)
-        greenlet = getcurrent()
-        sleeper.greenlet = greenlet
-        watcher.start(greenlet.switch)
+            sleeper.set_timer(hub.loop, deadline)
+        sleeper.greenlet = greenlet = getcurrent()
         try:
-            self._hub.switch()
+            watcher.start(greenlet.switch)
+            hub.switch()
         finally:
             sleeper.greenlet = None
-            if not self.is_foreign:
+            # A hub that was destroyed has left its watchers as they were, or taken them along.
+            if hub.loop is not None:
                 watcher.stop()
 
     def wait_to_send(self, deadline: float, readable: bool = False) -> None:
         """Return when the socket takes more, at `deadline`, or when cancelled; or for nothing."""
-        if not self._is_closed:
-            sleeper = _Sleeper()
-            try:
-                self._wait_for(sleeper, deadline, WRITABLE | readable * READABLE)
-            finally:
-                sleeper.stop_timer()
-
-    def _wait_for(self, sleeper: _Sleeper, deadline: float, conditions: int) -> None:
-        """Wait with a watcher that nobody else uses; for nothing but a wake without conditions."""
-        loop = self._hub.loop
-        watcher = None
-        if conditions and self._socket is not None:
-            watcher = loop.io(self._socket.fileno(), conditions)
-        else:
-            # Nothing else might keep the hub alive.
-            sleeper.stop_timer()
-        sleeper.set_timer(loop, deadline, ref=watcher is None)
-        entry = (sleeper, watcher)
-        self._writers = [*(self._writers or ()), entry]
-        greenlet = sleeper.greenlet = getcurrent()
+        if self._is_closed:
+            return
+        sleeper = _Sleeper()
+        self._sender_sleepers += (sleeper,)
         try:
-            if watcher is not None:
-                watcher.start(greenlet.switch)
-            self._hub.switch()
+            self._wait_for(WRITABLE | readable * READABLE, deadline, sleeper)
+        finally:
+            others = tuple(other for other in self._sender_sleepers if other is not sleeper)
+            self._sender_sleepers = others
+        self.check_process()
+
+    def _wait_for(self, conditions: int, deadline: float, sleeper: _Sleeper) -> None:
+        """Wait with a watcher of its own, or without conditions for nothing but a wake."""
+        hub = self._hub
+        sleeper.stop()
+        try:
+            if conditions and self._socket is not None:
+                sleeper.watcher = hub.loop.io(self._socket.fileno(), conditions)
+            # Where nothing is watched, nothing else might keep the hub alive.
+            sleeper.set_timer(hub.loop, deadline, ref=sleeper.watcher is None)
+            sleeper.greenlet = greenlet = getcurrent()
+            if sleeper.watcher is not None:
+                sleeper.watcher.start(greenlet.switch)
+            hub.switch()
         finally:
             sleeper.greenlet = None
-            self._writers.remove(entry)
-            if watcher is not None and not self.is_foreign:
-                watcher.stop()
-                watcher.close()
+            sleeper.stop()
+
+    def flush_in_hub(self, flush: Callable[[], bool]) -> None:
+        """Call `flush` in the hub whenever the socket takes more, until it returns True."""
+        if self._flusher is None and self._socket is not None:
+            self._flusher = self._hub.loop.io(self._socket.fileno(), WRITABLE, ref=False)
+            self._flusher.start(self._call_flush, flush)
+
+    def _call_flush(self, flush: Callable[[], bool]) -> None:
+        if flush():
+            self._stop_flusher()
+
+    def _stop_flusher(self) -> None:
+        if self._flusher is not None:
+            stop_watcher(self._flusher)
+            self._flusher = None
 
     # ---- ending it, from any greenlet or thread -------------------------------------------
 
     def wake(self) -> None:
         """Have `wait` return."""
-        self._run_in_hub(self._sleeper.wake)
+        run_soon(self._hub, self._sleeper.wake)
 
     def cancel(self) -> None:
         """End the connection for whoever waits for it; `close` has to follow."""
         super().cancel()
-        for sleeper, _ in self._writers or ():
-            self._run_in_hub(sleeper.wake)
+        for sleeper in self._sender_sleepers:
+            run_soon(self._hub, sleeper.wake)
 
     def close(self, reset: bool = False) -> None:
         """Close the socket; never raises, never waits."""
-        if self._is_closed:
-            return
-        if self.is_foreign:
-            # The loop's descriptors are the parent's too: stopping a watcher could be felt there.
-            self._is_closed = True
-            self._release()
-        elif get_ident() == self._thread or not self._run_in_hub(lambda: self._close(reset)):
+        if self.is_foreign or is_here(self._hub) or not run_soon(self._hub, self._close, reset):
             self._close(reset)
 
     def _close(self, reset: bool) -> None:
@@ -208,51 +225,14 @@ class GeventTransport(Transport):
         unlink = getattr(self._exit_event, "unlink", None)
         if unlink is not None:
             unlink(self._on_exit_event)
-        self._say_goodbye(reset)
-        self._stop_watchers()
-        self._release()
-
-    def _stop_watchers(self) -> None:
-        """Stop all watchers and wake who waits for them, before the descriptor is closed."""
-        sleepers = [self._sleeper]
-        for sleeper, watcher in self._writers or ():
-            sleepers.append(sleeper)
-            _stop(watcher)
-        _stop(self._reader)
-        self._reader = None
-        for sleeper in sleepers:
-            if sleeper.greenlet is not None:
-                self._run_in_hub(sleeper.wake)
-
-    def _release(self) -> None:
-        if self._socket is not None:
-            self._socket.close()
-            self._socket = None
+        if not self.is_foreign:
+            self._say_goodbye(reset)
+        # Before the descriptor is closed, see above.
+        self._stop_flusher()
+        for sleeper in (self._sleeper, *self._sender_sleepers):
+            sleeper.stop()
+            run_soon(self._hub, sleeper.wake)
+        super().detach()
 
     def _on_exit_event(self, _event: object) -> None:
         self.wake()
-
-    def _run_in_hub(self, callback: Callable[[], object]) -> bool:
-        """Have the hub call back soon; tell whether it will, which a destroyed one does not."""
-        loop = self._hub.loop
-        if loop is None:
-            return False
-        run = loop.run_callback
-        if get_ident() != self._thread:
-            run = loop.run_callback_threadsafe
-        try:
-            run(callback)
-        except ValueError:
-            # What gevent raises for an operation on a loop that was destroyed.
-            return False
-        return True
-
-
-def _stop(watcher: Any) -> None:
-    if watcher is not None:
-        try:
-            watcher.stop()
-            watcher.close()
-        except ValueError:
-            # The hub was destroyed, and the watcher with it.
-            return

@@ -42,14 +42,7 @@ def main() -> int:
 
 def run(screen: Screen, url: str, plan: Plan) -> int:
     """Run a plan against a server; return the exit code."""
-    screen.print()
-    screen.print(
-        f"  {screen.bold(f'{plan.clients:,} WebSockets, each a greenlet of this process')}"
-    )
-    versions = f"lomond-gevent {__version__}, gevent {gevent.__version__}"
-    python = f"{platform.python_implementation()} {platform.python_version()}"
-    screen.print(screen.dim(f"  {versions}, {python}; the server is {url}"))
-    screen.print()
+    show_heading(screen, url, plan.clients)
     # Whatever is loaded with the first connection is nothing that each of them costs.
     first = Crowd(url, Plan(1, 2, plan.rate, 1), Silence()).perform()
     if first.problems:
@@ -60,6 +53,19 @@ def run(screen: Screen, url: str, plan: Plan) -> int:
     tally = Crowd(url, plan, Progress(screen)).perform()
     show_report(screen, tally, plan.clients, perf_counter() - started)
     return 1 if tally.problems else 0
+
+
+def show_heading(screen: Screen, url: str, clients: int) -> None:
+    """Write what is run, with what, against what."""
+    heading = f"{clients:,} WebSockets, each a greenlet of this process"
+    python = f"{platform.python_implementation()} {platform.python_version()}"
+    screen.print()
+    screen.print(f"  {screen.bold(heading)}")
+    screen.print(
+        screen.dim(f"  lomond-gevent {__version__}, gevent {gevent.__version__}, {python}")
+    )
+    screen.print(screen.dim(f"  the server is {url}"))
+    screen.print()
 
 
 @contextmanager

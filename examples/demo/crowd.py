@@ -124,7 +124,7 @@ class Crowd:
         queue = (client for _ in range(self._plan.paced_trips) for client in self._clients)
         total = self._plan.paced_trips * len(self._clients)
         started, asked = perf_counter(), 0
-        while asked < total:
+        while asked < total and not all(client.has_ended for client in self._clients):
             gevent.sleep(PULSE)
             due = int((perf_counter() - started) * self._plan.rate) + 1 - asked
             group = list(islice(queue, min(due, LARGEST_GROUP)))

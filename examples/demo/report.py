@@ -62,8 +62,10 @@ def show_table(screen: Screen, measures: list[Row], events: list[Row]) -> None:
     """Write two lists of rows side by side, in a frame."""
     horizontal, vertical, *corners = (screen.dim(piece) for piece in screen.frame)
     line = horizontal * (MEASURE_WIDTH + EVENT_WIDTH + 4)
+    heading = screen.bold(f"{'measured':<{MEASURE_WIDTH}}  {'events':<{EVENT_WIDTH}}")
     screen.print(f"  {corners[0]}{line}{corners[1]}")
-    for measure, event in zip_longest(measures, [("events", ""), *events], fillvalue=("", "")):
+    screen.print(f"  {vertical} {heading} {vertical}")
+    for measure, event in zip_longest(measures, events, fillvalue=("", "")):
         left, right = align(measure, MEASURE_WIDTH), align(event, EVENT_WIDTH)
         screen.print(f"  {vertical} {left}  {right} {vertical}")
     screen.print(f"  {corners[2]}{line}{corners[3]}")

@@ -7,6 +7,8 @@ The suite is Python 2 code, so it needs a Python that still has lib2to3 to trans
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import hashlib
 import os
 import shutil
@@ -14,6 +16,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 
@@ -69,7 +72,6 @@ def make_environment(folder: Path) -> Path:
         return environment
     python = find_python()
     print(f"making the fuzzing server's environment with {python}, about half a minute", flush=True)
-    CACHE.mkdir(parents=True, exist_ok=True)
     log = CACHE / "setup.log"
     with log.open("wb") as output:
         done = subprocess.run(
@@ -105,30 +107,16 @@ class FuzzingServer:
         return f"ws://127.0.0.1:{self._port}"
 
     def __enter__(self) -> FuzzingServer:
-        environment = make_environment(self._folder)
-        # What an earlier run was told must never pass for the verdict on this one.
-        shutil.rmtree(self.report, ignore_errors=True)
-        self._port = find_free_port()
-        variables = {
-            "VENV": str(environment),
-            "OUTDIR": str(self.report),
-            "PORT": str(self._port),
-            "COUNT": str(self._count),
-        }
-        with (CACHE / "server.log").open("wb") as log:
-            # The script becomes the server, so the process is ended by its own id.
-            self._process = subprocess.Popen(
-                ["bash", str(self._folder / "run_server.sh")],
-                env=os.environ | variables,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
-        try:
-            self._await_port()
-        except BaseException:
-            self._end()
-            raise
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(lock_cache())
+            environment = make_environment(self._folder)
+            # What an earlier run was told must never pass for the verdict on this one.
+            shutil.rmtree(self.report, ignore_errors=True)
+            self._port = find_free_port()
+            process = self._start(environment)
+            stack.callback(end, process)
+            self._await_port(process)
+            self._stack = stack.pop_all()
         return self
 
     def __exit__(
@@ -137,28 +125,59 @@ class FuzzingServer:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._end()
+        self._stack.close()
 
-    def _await_port(self) -> None:
+    def _start(self, environment: Path) -> subprocess.Popen[bytes]:
+        variables = {
+            "VENV": str(environment),
+            "OUTDIR": str(self.report),
+            "PORT": str(self._port),
+            "COUNT": str(self._count),
+        }
+        with (CACHE / "server.log").open("wb") as log:
+            # The script becomes the server, so the process is ended by its own id.
+            return subprocess.Popen(
+                ["bash", str(self._folder / "run_server.sh")],
+                env=os.environ | variables,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+
+    def _await_port(self, process: subprocess.Popen[bytes]) -> None:
         give_up = time.monotonic() + STARTING_DEADLINE
         while True:
             try:
                 socket.create_connection(("127.0.0.1", self._port), timeout=1).close()
                 return
             except OSError as error:
-                if self._process.poll() is not None or time.monotonic() > give_up:
+                if process.poll() is not None or time.monotonic() > give_up:
                     log = (CACHE / "server.log").read_text(errors="replace")
                     text = f"the fuzzing server did not start:\n{log}"
                     raise ServerUnavailable(text) from error
             time.sleep(0.05)
 
-    def _end(self) -> None:
-        self._process.terminate()
+
+@contextlib.contextmanager
+def lock_cache() -> Iterator[None]:
+    """Keep the environment and the report to one run; ServerUnavailable while another has them."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / "lock").open("w") as lock:
         try:
-            self._process.wait(ENDING_DEADLINE)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ServerUnavailable("another run of this checkout is under way") from error
+        yield
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """End a server, by force if it does not listen."""
+    process.terminate()
+    try:
+        process.wait(ENDING_DEADLINE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def find_free_port() -> int:

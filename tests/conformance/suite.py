@@ -15,6 +15,7 @@ Cases are named by number, from 1 on.
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable, Iterator
 from time import monotonic
@@ -22,6 +23,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from lomond import WebSocket, events
+from lomond.errors import TransportFail, WebSocketUnavailable
 
 # Seconds that the server may take for one case, long ones with a large COUNT included.
 CASE_DEADLINE = 300.0
@@ -45,6 +47,8 @@ class Outcome(NamedTuple):
     """How long it took."""
     problem: str
     """Why the connection did not end as RFC 6455 §7 has it; "" if it did."""
+    is_crash: bool = False
+    """Whether the client raised what it never should; no verdict makes that good."""
 
 
 class SuiteError(Exception):
@@ -83,15 +87,24 @@ class Suite:
     def run(self, number: int) -> Outcome:
         """Run a case: echo every message until the server, or a violation, ends it."""
         begin = monotonic()
+        try:
+            problem, is_crash = explain_end(self._echo(number)), False
+        except Exception as error:  # a bug of the client, which must not keep the rest from running
+            problem, is_crash = f"the client raised {error!r}", True
+        return Outcome(monotonic() - begin, problem, is_crash)
+
+    def _echo(self, number: int) -> events.Event | None:
         last: events.Event | None = None
         websocket = self._make_websocket("/runCase", case=number, agent=self.agent)
         for event in self._events(websocket, CASE_DEADLINE):
             last = event
-            if isinstance(event, events.Text):
-                websocket.send_text(event.text)
-            elif isinstance(event, events.Binary):
-                websocket.send_binary(event.data)
-        return Outcome(monotonic() - begin, explain_end(last))
+            # Where a case ends the connection under an echo, the last event tells how.
+            with contextlib.suppress(TransportFail, WebSocketUnavailable):
+                if isinstance(event, events.Text):
+                    websocket.send_text(event.text)
+                elif isinstance(event, events.Binary):
+                    websocket.send_binary(event.data)
+        return last
 
     def _ask(self, path: str, **query: object) -> str:
         answers = [event.text for event in self._converse(ANSWER_DEADLINE, path, **query)]
@@ -111,7 +124,10 @@ class Suite:
         return WebSocket(url, compress=True, proxies={})
 
     def _events(self, websocket: WebSocket, seconds: float) -> Iterator[events.Event]:
-        """Yield the events of a connection without pings of ours, which are not in the cases."""
+        """Yield the events of a connection without pings of ours.
+
+        The server answers one at once, also within a frame that it sends in chops (6.4.3, 6.4.4).
+        """
         deadline = monotonic() + seconds
         for event in websocket.connect(self._session_class, poll=POLL, ping_rate=0):
             yield event

@@ -25,6 +25,7 @@ class FakeSuite:
 
     behaviors: dict[str, Sequence[str]]
     problem = ""
+    is_crash = False
 
     def __init__(self, *_arguments: object) -> None:
         self.agent = "client"
@@ -38,7 +39,7 @@ class FakeSuite:
 
     def run(self, number: int) -> Outcome:
         self._runs[self.describe(number).id] += 1
-        return Outcome(0.5, self.problem)
+        return Outcome(0.5, self.problem, self.is_crash)
 
     def ask_behavior(self, number: int) -> str:
         case = self.describe(number).id
@@ -53,10 +54,12 @@ def run_cases(
     behaviors: dict[str, Sequence[str]],
     report: Path | None = None,
     problem: str = "",
+    is_crash: bool = False,
 ) -> bool:
     monkeypatch.setattr(autobahn, "Suite", FakeSuite)
     monkeypatch.setattr(FakeSuite, "behaviors", behaviors, raising=False)
     monkeypatch.setattr(FakeSuite, "problem", problem)
+    monkeypatch.setattr(FakeSuite, "is_crash", is_crash)
     run = Run("ws://127.0.0.1:1", "blocking", report, "")
     run.run()
     return run.summarize()
@@ -128,6 +131,14 @@ def test_a_case_that_the_report_leaves_out_is_not_passed(
 
 def test_without_a_report_a_lost_connection_fails_its_case(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not run_cases(monkeypatch, {"1.1.1": ["OK"]}, problem="socket fail; connection lost")
+
+
+def test_a_client_that_raises_has_not_passed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    write_report(tmp_path, {"1.1.1": ("OK", "OK")})
+
+    assert not run_cases(monkeypatch, {"1.1.1": ["OK"]}, tmp_path, "it raised", is_crash=True)
 
 
 def test_a_report_is_read_for_one_agent_alone(tmp_path: Path) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -22,22 +24,28 @@ SHARED = {"server", "local_server"}
 DEADLINE = 60
 
 
-def run_example(name: str, *arguments: str, typed: str = "") -> list[str]:
-    """Run an example as a user would, and return the lines it prints; it has to succeed."""
+@contextmanager
+def started_example(name: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """Start an example as a user would."""
     environment = {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")}
-    done = subprocess.run(
+    with subprocess.Popen(
         [sys.executable, "-W", "error::DeprecationWarning", f"examples/{name}.py", *arguments],
-        input=typed,
         cwd=ROOT,
         env=environment | {"PYTHONPATH": str(ROOT)},
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=DEADLINE,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout
-    return done.stdout.splitlines()
+    ) as process:
+        yield process
+
+
+def run_example(name: str, *arguments: str) -> list[str]:
+    """Run an example to its end, and return the lines it prints; it has to succeed."""
+    with started_example(name, *arguments) as process:
+        output, _ = process.communicate(timeout=DEADLINE)
+    assert process.returncode == 0, output
+    return output.splitlines()
 
 
 def test_echo_has_its_greeting_echoed_and_closes(echo_server: EchoServer) -> None:
@@ -57,9 +65,16 @@ def test_the_ticker_comes_back_after_the_server_hung_up(echo_server: EchoServer)
 
 
 def test_the_chat_sends_what_is_typed_and_prints_what_comes(echo_server: EchoServer) -> None:
-    lines = run_example("chat_from_two_greenlets", echo_server.url, typed="hello\nwho's there?\n")
+    with started_example("chat_from_two_greenlets", echo_server.url) as chat:
+        assert chat.stdin is not None
+        assert chat.stdout is not None
+        chat.stdin.write("hello\n")
+        chat.stdin.flush()
+        printed = [chat.stdout.readline() for _ in range(2)]
+        rest, _ = chat.communicate(timeout=DEADLINE)
 
-    assert lines[1:] == ["> hello", "> who's there?", "The connection has ended: closed"]
+    assert printed[1] == "> hello\n"
+    assert rest == "The connection has ended: closed\n"
 
 
 def test_a_thousand_greenlets_succeed(echo_server: EchoServer) -> None:
@@ -115,4 +130,4 @@ def test_every_example_has_a_test_here() -> None:
     names = {path.stem for path in EXAMPLES.glob("*.py")} - SHARED
     tests = Path(__file__).read_text(encoding="utf-8")
 
-    assert [name for name in names if f'run_example("{name}"' not in tests] == []
+    assert [name for name in names if f'_example("{name}"' not in tests] == []

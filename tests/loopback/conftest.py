@@ -25,3 +25,11 @@ def wire(request: pytest.FixtureRequest, certificates: Certificates) -> Wire:
 def tcp(certificates: Certificates) -> Wire:
     """Plain TCP, where TLS would show nothing more."""
     return make_wire("tcp", certificates)
+
+
+@pytest.fixture(autouse=True)
+def no_proxy_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the proxies that this machine may use out of the way."""
+    for name in ("http_proxy", "https_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)

@@ -7,6 +7,7 @@ and time-outs are checked in the meantime.
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from lomond import events
 from lomond.errors import TransportFail
 from lomond.session import WebsocketSession
 from tests.helpers.conversation import (
+    LATE,
     Clock,
     Stopwatch,
     Wire,
@@ -195,3 +197,22 @@ def test_peer_that_ends_while_a_handler_sends(tcp: Wire, session_class: Session,
     assert isinstance(errors[0], TransportFail)
     assert names_of(seen)[3:] == ["text", "disconnected"]
     assert ending_of(seen).kind in ("eof", "reset")
+
+
+def test_exit_event_ends_a_handlers_send(wire: Wire, session_class: Session, world: World) -> None:
+    def set_soon() -> None:
+        world.sleep(POLL)
+        exit_event.set()
+
+    exit_event = threading.Event()
+    errors = []
+    with wire.server([accept, Peer.hold]) as server:
+        websocket = wire.websocket(server)
+        stream = websocket.connect(with_small_buffers(session_class), exit_event=exit_event)
+        world.spawn(set_soon)
+        start = {events.Ready: lambda _: errors.append(error_of(websocket.send_binary, HALF * 4))}
+        clock = Clock(stream, start)
+    assert isinstance(errors[0], TransportFail)
+    # Seen within a quarter of a second, and a second for the server to answer.
+    assert clock.until_end() <= POLL + 0.25 + 1.0 + LATE
+    assert (clock.end.kind, clock.end.closed_by) == ("close_timeout", "client")

@@ -31,7 +31,9 @@ from tests.helpers.conversation import (
     converse,
     ending_of,
     error_of,
+    is_in_time,
     names_of,
+    shrink_buffers,
     with_small_buffers,
 )
 from tests.helpers.frames import close_payload, parse_client_frames, server_frame
@@ -44,7 +46,7 @@ TOO_MUCH = b"x" * (50 * MIB)
 POLL = 0.1
 TIMEOUT = 0.4
 # Masking and copying what is too much takes a while before there is anything to wait for.
-PREPARATION = 0.5
+PREPARATION = 2.0
 
 
 # ---- a peer that does not read ---------------------------------------------------------------
@@ -73,6 +75,28 @@ def send_too_much(websocket: WebSocket) -> tuple[Exception | None, float]:
     clock = Stopwatch()
     error = error_of(websocket.send_binary, TOO_MUCH)
     return error, clock.seconds
+
+
+@pytest.mark.parametrize("size", [MIB // 8, 2 * MIB])
+def test_sender_gives_up_in_time(
+    wire: Wire, session_class: Session, world: World, size: int
+) -> None:
+    def send(_event: events.Event) -> None:
+        stopwatch = Stopwatch()
+        assert isinstance(error_of(websocket.send_binary, bytes(size)), TransportFail)
+        seconds.append(stopwatch.seconds)
+
+    seconds: list[float] = []
+    with wire.server([accept_with_small_buffers, Peer.hold]) as server:
+        websocket = wire.websocket(server)
+        stream = websocket.connect(with_small_buffers(session_class), send_timeout=TIMEOUT)
+        assert ending_of(converse(stream, {events.Ready: send})).kind == "send_timeout"
+    assert is_in_time(seconds[0], TIMEOUT)
+
+
+def accept_with_small_buffers(peer: Peer) -> None:
+    shrink_buffers(peer.stream.socket)
+    peer.accept_upgrade()
 
 
 def test_handler_that_sends_gives_up_and_finds_the_polls_behind_it(
@@ -286,77 +310,3 @@ def test_sender_that_is_interrupted_leaves_a_whole_frame(
     with pytest.raises(Interrupted):
         tasks[0].result()
     tasks[1].result()
-
-
-# ---- at the wrong time -----------------------------------------------------------------------
-
-
-SENDS = {
-    "text": lambda websocket: websocket.send_text("hi"),
-    "binary": lambda websocket: websocket.send_binary(b"hi"),
-    "ping": lambda websocket: websocket.send_ping(b"hi"),
-    "pong": lambda websocket: websocket.send_pong(b"hi"),
-    "json": lambda websocket: websocket.send_json(a=1),
-}
-
-
-@pytest.mark.parametrize("send", SENDS.values(), ids=SENDS)
-def test_send_raises_except_between_ready_and_our_close_frame(
-    wire: Wire, session_class: Session, send: Any
-) -> None:
-    script = [Peer.accept_upgrade, server_frame(0x88, close_payload(1000)), Peer.read_until_end]
-    with wire.server(script) as server:
-        websocket = wire.websocket(server)
-        raised = {"before": error_of(send, websocket)}
-        for event in websocket.connect(session_class, ping_rate=0):
-            raised[event.name] = error_of(send, websocket)
-            if event.name == "closing":
-                websocket.close()
-                raised["after close"] = error_of(send, websocket)
-    assert {name: type(error) for name, error in raised.items()} == {
-        "before": WebSocketUnavailable,
-        "connecting": WebSocketUnavailable,
-        "connected": WebSocketUnavailable,
-        "ready": type(None),
-        "poll": type(None),
-        "closing": type(None),
-        "after close": WebSocketClosing,
-        "disconnected": WebSocketClosed,
-    }
-    # What was refused was not sent either: the Close frame is the last one.
-    received = server.peers[0].received.split(b"\r\n\r\n", 1)[1]
-    assert [first for first, _ in parse_client_frames(received)][3:] == [0x88]
-
-
-def test_send_raises_closed_at_a_rejection(tcp: Wire, session_class: Session) -> None:
-    refusal = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
-    with tcp.server([Peer.read_request, refusal]) as server:
-        websocket = tcp.websocket(server)
-        errors = [
-            error_of(websocket.send_text, "hi")
-            for event in websocket.connect(session_class)
-            if isinstance(event, events.Rejected)
-        ]
-    assert [type(error) for error in errors] == [WebSocketClosed]
-
-
-def test_wrong_arguments_raise_in_the_callers_line_and_nothing_is_sent(
-    tcp: Wire, session_class: Session
-) -> None:
-    def make_mistakes(_event: events.Event) -> None:
-        errors.append(error_of(websocket.send_text, b"hi"))
-        errors.append(error_of(websocket.send_binary, "hi"))
-        errors.append(error_of(websocket.send_text, "\ud800"))
-        errors.append(error_of(websocket.send_ping, b"x" * 126))
-        errors.append(error_of(websocket.close, 1005))
-        websocket.close()
-
-    errors: list[Exception | None] = []
-    with tcp.server([Peer.accept_upgrade, Peer.read_until_end]) as server:
-        websocket = tcp.websocket(server)
-        stream = websocket.connect(session_class, ping_rate=0, close_timeout=0.1)
-        converse(stream, {events.Ready: make_mistakes})
-    kinds = [TypeError, TypeError, UnicodeEncodeError, ValueError, ValueError]
-    assert [type(error) for error in errors] == kinds
-    received = server.peers[0].received.split(b"\r\n\r\n", 1)[1]
-    assert parse_client_frames(received) == [(0x88, close_payload(1000, "goodbye"))]

@@ -326,10 +326,12 @@ def test_an_event_that_is_set_from_the_start_makes_no_attempt() -> None:
 
 
 def test_an_event_that_is_set_during_a_wait_ends_it() -> None:
-    event = threading.Event()
-    threading.Timer(0.02, event.set).start()
+    class SetMeanwhile(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            threading.Thread(target=self.set).start()
+            return super().wait(60)
 
-    names = [e.name for e in persist(FakeWebSocket(), exit_event=event)]
+    names = [e.name for e in persist(FakeWebSocket(), exit_event=SetMeanwhile())]
 
     assert names == ["connect_fail", "back_off"]
 
@@ -421,7 +423,7 @@ def test_a_fake_websocket_waits_in_the_way_of_the_session_class_that_was_given()
 
 def test_without_an_event_it_only_sleeps(monkeypatch: pytest.MonkeyPatch) -> None:
     slept: list[float] = []
-    monkeypatch.setattr("lomond.session.sleep", slept.append)
+    monkeypatch.setattr("time.sleep", slept.append)
     run = persist(FakeWebSocket())
 
     names = [next(run).name for _ in range(5)]

@@ -240,6 +240,16 @@ def test_sending_without_a_session_is_unavailable() -> None:
         websocket.send_text("hi")
 
 
+@pytest.mark.parametrize("frame", [b"\x88\x02\x03\xe8", b"\x83\x00"])
+def test_a_close_frame_for_which_there_is_no_session_is_no_exception(frame: bytes) -> None:
+    websocket = WebSocket(URL)
+    list(websocket.feed(upgrade_answer(websocket.build_request())))
+
+    [event] = websocket.feed(frame)
+
+    assert event.name in ("closing", "protocol_error")
+
+
 def test_sending_before_the_answer_is_unavailable() -> None:
     websocket, pen = connected()
 

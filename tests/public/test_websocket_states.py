@@ -7,6 +7,7 @@ handshake; closed is set at the end", however it ends.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 
 from lomond.errors import WebSocketClosed, WebSocketClosing, WebSocketUnavailable
 from lomond.events import Event
+from lomond.session import WebsocketSession
 from lomond.websocket import WebSocket
 from tests.helpers.fake_transport import (
     FakeChannel,
@@ -195,6 +197,22 @@ def test_a_ready_websocket_is_active_until_the_stream_ends() -> None:
     assert websocket.sent_close_time is None
 
 
+def test_a_session_sleeps_until_an_event_is_set() -> None:
+    event = threading.Event()
+
+    assert WebsocketSession.sleep(0.0, event) is False
+    event.set()
+    assert WebsocketSession.sleep(9.0, event) is True
+
+
+def test_senders_of_this_world_meet_at_threading_events() -> None:
+    gate = WebsocketSession.make_gate()
+
+    assert gate.wait(0) is False
+    gate.set()
+    assert gate.wait(9) is True
+
+
 def test_session_time_begins_with_ready() -> None:
     times: list[float] = []
     note: dict[str, Callable[[WebSocket], object]] = {
@@ -229,6 +247,16 @@ def test_the_counts_of_a_session_that_never_ran_are_0() -> None:
 
     assert (session.messages_received, session.messages_sent) == (0, 0)
     assert (session.bytes_received, session.bytes_sent) == (0, 0)
+
+
+def test_polls_go_on_between_the_events_of_one_read() -> None:
+    websocket = WebSocket(URL)
+    run, _, _ = start(websocket, accept, b"\x81\x01a\x81\x01b", b"", ping_rate=0, poll=1e-6)
+
+    names = [event.name for event in run]
+
+    assert names[names.index("text") + 1] == "poll"
+    assert names.count("text") == 2
 
 
 # ---- closing by us ------------------------------------------------------------------------------

@@ -1,0 +1,42 @@
+"""Programs in processes of their own: patched by gevent, forked, or measured."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+__all__ = ["PATCHED", "run_program"]
+
+ROOT = Path(__file__).parent.parent.parent
+PROGRAMS = Path(__file__).with_name("programs")
+DEADLINE = 60
+
+# How a program is started so that gevent patches before anything else is imported.
+PATCHED = ("-m", "gevent.monkey")
+
+
+def run_program(
+    name: str, *args: object, started_by: tuple[str, ...] = (), is_measured: bool = False
+) -> Any:
+    """Run a program of the folder `programs`; return the JSON that it prints at its end.
+
+    What `is_measured` runs without the coverage tracer, which takes time and memory for itself.
+    """
+    environment = dict(os.environ, PYTHONPATH=str(ROOT))
+    if is_measured:
+        environment = {k: v for k, v in environment.items() if not k.startswith("COVERAGE")}
+    done = subprocess.run(
+        [sys.executable, "-W", "error", *started_by, str(PROGRAMS / f"{name}.py"), *map(str, args)],
+        env=environment,
+        text=True,
+        capture_output=True,
+        timeout=DEADLINE,
+        check=False,
+    )
+    assert done.returncode == 0, f"{name}: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+    assert not done.stderr, f"{name} complains:\n{done.stderr}"
+    return json.loads(done.stdout.splitlines()[-1])
