@@ -6,6 +6,7 @@ class's, so that in greenlets it stops nobody else.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
@@ -23,6 +24,8 @@ from lomond.websocket import WebSocket
 
 # The longest wait that a server's Retry-After can ask for, in seconds.
 MAX_RETRY_AFTER = 300.0
+# RFC 9110 §10.2.3 knows whole seconds; some servers give a fraction.
+_SECONDS = re.compile(r"\s*[+-]?[0-9]+(?:\.[0-9]*)?\s*")
 
 
 class BackOffPolicy:
@@ -62,7 +65,8 @@ class BackOffPolicy:
         `chance` is a random number in [0, 1). The count of failures begins anew only after a
         connection that was ready for `min_wait`: a server that accepts and hangs up would
         otherwise be asked for ever at the fastest rate. What is not worth repeating waits
-        for `max_wait`, what the server asks for by Retry-After is kept to `min_wait` and 300 s.
+        for `max_wait`; what the server asks for by Retry-After is kept to `min_wait` and 300 s,
+        and up to `min_wait` is added at random.
         """
         if was_ready_for > 0 and was_ready_for >= self._min_wait:
             self._failures = 0
@@ -70,7 +74,9 @@ class BackOffPolicy:
             # 2 ** 1024 does not fit a float; after 64 failures max_wait decides anyway.
             self._failures = min(self._failures + 1, 64)
         if retry_after is not None:
-            return max(self._min_wait, min(retry_after, MAX_RETRY_AFTER))
+            asked = max(self._min_wait, min(retry_after, MAX_RETRY_AFTER))
+            # Everybody was told the same, and must not come back at the same moment.
+            return asked + chance * max(0.0, min(self._min_wait, MAX_RETRY_AFTER - asked))
         if not retryable:
             return self._max_wait
         share = min(self._max_wait - self._min_wait, 2.0**self._failures)
@@ -83,9 +89,9 @@ def parse_retry_after(value: str, now: float) -> float | None:
     `now` is in seconds since the epoch, for the form that is a date; the past is 0. Returns
     None for what is neither a number nor a date.
     """
-    try:
+    if _SECONDS.fullmatch(value):
         seconds = float(value)
-    except ValueError:
+    else:
         try:
             seconds = parsedate_to_datetime(value).timestamp() - now
         except (ValueError, OverflowError):

@@ -97,6 +97,8 @@ class HubExchange(Exchange):
         finally:
             request.withdraw()
         if not is_sent and has_ended(self._hub):
+            # Nobody reads any more.
+            self.leave()
             raise WebSocketUnavailable("the gevent hub of this connection has ended")
         if not is_sent:
             raise TransportFail(
@@ -119,5 +121,4 @@ class HubExchange(Exchange):
         call = partial(function, *args)
         if not Request(call).ask(self._hub, CLOSE_PATIENCE) and has_ended(self._hub):
             call()
-            # Nobody reads any more.
             self.leave()

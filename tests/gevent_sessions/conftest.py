@@ -17,15 +17,20 @@ PATIENCE = 5.0
 
 
 def busy_with() -> dict[int, Any]:
-    """Return what the hub still has to do for anybody: active watchers, living greenlets."""
+    """Return all that a hub still has to do something for: active watchers, living greenlets."""
     gc.collect()
-    found = {}
-    for thing in gc.get_objects():
-        is_watcher = type(thing).__name__ in ("io", "timer") and hasattr(thing, "active")
-        is_busy = thing.active if is_watcher else isinstance(thing, gevent.Greenlet) and bool(thing)
-        if is_busy:
-            found[id(thing)] = thing
-    return found
+    loop = gevent.get_hub().loop
+    kinds = gevent.Greenlet, type(loop.io(0, 1)), type(loop.timer(0))
+    found = [thing for thing in gc.get_objects() if isinstance(thing, kinds)]
+    return {id(thing): thing for thing in found if is_busy(thing)}
+
+
+def is_busy(thing: Any) -> bool:
+    """Tell whether a watcher is active, or a greenlet alive."""
+    if isinstance(thing, gevent.Greenlet):
+        return bool(thing)
+    # What was active when its loop was destroyed calls itself active for ever.
+    return bool(thing.active) and "destroyed" not in repr(thing.loop)
 
 
 @pytest.fixture(autouse=True)

@@ -137,7 +137,8 @@ def test_thread_that_closes_wakes_the_reader_at_once(wire: Wire, kind: Any, meth
         if method == "close":
             assert peer.read_frame() == (0x88, close_payload(1000, "goodbye"))
             peer.send(server_frame(0x88, close_payload(1000)))
-        peer.read_until_end()
+        else:
+            peer.read_until_end()
 
     with wire.server(script) as server:
         client = Client(wire.websocket(server), poll=60, ping_rate=0)

@@ -31,7 +31,7 @@ from tests.helpers.streams import make_stream
 
 Session = type[WebsocketSession]
 
-TIMEOUT = 0.3
+TIMEOUT = 0.2
 DRIP = 0.02
 
 
@@ -60,14 +60,14 @@ def test_server_that_accepts_and_says_nothing(wire: Wire, session_class: Session
     check_time_out(clock, "disconnected", "handshake")
 
 
-def test_server_that_drips_a_header(wire: Wire, session_class: Session) -> None:
+def test_server_that_drips_a_header(tcp: Wire, session_class: Session) -> None:
     def script(peer: Peer) -> None:
         peer.read_request()
         peer.send(b"HTTP/1.1 101 Switching Protocols\r\nX: ")
         drip(peer, b"x")
 
-    with wire.server(script) as server:
-        clock = Clock(wire.websocket(server).connect(session_class, open_timeout=TIMEOUT))
+    with tcp.server(script) as server:
+        clock = Clock(tcp.websocket(server).connect(session_class, open_timeout=TIMEOUT))
     check_time_out(clock, "disconnected", "handshake")
 
 

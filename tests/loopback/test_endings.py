@@ -87,10 +87,10 @@ def test_break_closes_the_socket(
 
 @at_every_event
 def test_exception_in_the_handler_closes_the_socket_and_goes_on(
-    wire: Wire, session_class: Session, kind: type[events.Event]
+    tcp: Wire, session_class: Session, kind: type[events.Event]
 ) -> None:
-    with wire.server(SCRIPTS[kind]) as server:
-        websocket, stream = begin(wire, server, session_class, kind)
+    with tcp.server(SCRIPTS[kind]) as server:
+        websocket, stream = begin(tcp, server, session_class, kind)
 
         def handle(event: events.Event) -> None:
             if isinstance(event, events.Poll) and kind is events.Closed:

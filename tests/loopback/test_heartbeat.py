@@ -20,8 +20,8 @@ from tests.helpers.scripted_server import Peer
 
 Session = type[WebsocketSession]
 
-POLL = 0.1
-TIMEOUT = 0.3
+POLL = 0.05
+TIMEOUT = 0.2
 NEVER_ANSWERED = [
     Peer.accept_upgrade,
     Peer.read_until_end,
@@ -32,7 +32,7 @@ NEVER_ANSWERED = [
 
 
 def test_polls_come_in_step_on_an_idle_connection(wire: Wire, session_class: Session) -> None:
-    with wire.server([Peer.accept_upgrade, lambda peer: peer.hold(0.65)]) as server:
+    with wire.server([Peer.accept_upgrade, lambda peer: peer.hold(6.5 * POLL)]) as server:
         clock = Clock(wire.websocket(server).connect(session_class, poll=POLL))
     clock.check_polls(POLL)
     assert len(clock.times_of(events.Poll)) == 7
@@ -73,9 +73,9 @@ def test_polls_come_in_step_beside_messages_that_come_more_often(
     clock.check_polls(POLL)
 
 
-def test_polls_go_on_while_the_servers_close_is_awaited(wire: Wire, session_class: Session) -> None:
-    with wire.server(NEVER_ANSWERED) as server:
-        websocket = wire.websocket(server)
+def test_polls_go_on_while_the_servers_close_is_awaited(tcp: Wire, session_class: Session) -> None:
+    with tcp.server(NEVER_ANSWERED) as server:
+        websocket = tcp.websocket(server)
         stream = websocket.connect(session_class, poll=POLL, close_timeout=TIMEOUT)
         clock = Clock(stream, {events.Ready: lambda _: websocket.close()})
     clock.check_polls(POLL)
@@ -113,7 +113,7 @@ def test_server_that_falls_silent_within_a_frame(wire: Wire, session_class: Sess
     assert clock.end.bytes_lost == 4
 
 
-@pytest.mark.parametrize("size", [1, 5, 7, 100])
+@pytest.mark.parametrize("size", [1, 7])
 def test_server_that_falls_silent_within_a_tls_record(
     certificates: Any, session_class: Session, size: int
 ) -> None:
@@ -148,7 +148,7 @@ def test_tls_record_that_is_completed_late_is_a_message(
 def test_bytes_of_any_kind_prove_life(tcp: Wire, session_class: Session) -> None:
     def script(peer: Peer) -> None:
         peer.accept_upgrade()
-        peer.send_slowly(server_frame(0x82, b"x" * 10), pause=TIMEOUT / 4)
+        peer.send_slowly(server_frame(0x82, b"x" * 8), pause=TIMEOUT / 4)
 
     with tcp.server(script) as server:
         websocket = tcp.websocket(server)
@@ -185,10 +185,10 @@ def test_server_that_answers_pings_is_not_unresponsive(tcp: Wire, session_class:
 
 
 def test_slow_handler_finds_the_pong_that_was_waiting(
-    wire: Wire, session_class: Session, world: World
+    tcp: Wire, session_class: Session, world: World
 ) -> None:
-    with wire.server(answer_pings) as server:
-        websocket = wire.websocket(server)
+    with tcp.server(answer_pings) as server:
+        websocket = tcp.websocket(server)
         stream = websocket.connect(session_class, ping_rate=TIMEOUT / 3, ping_timeout=TIMEOUT)
         actions = {
             events.Ready: lambda _: world.sleep(2 * TIMEOUT),
@@ -215,15 +215,13 @@ def test_close_that_is_never_answered(wire: Wire, session_class: Session) -> Non
     assert is_in_time(clock.until_end(events.Poll), TIMEOUT)
 
 
-def test_close_timeout_holds_while_messages_go_on_coming(
-    wire: Wire, session_class: Session
-) -> None:
+def test_close_timeout_holds_while_messages_go_on_coming(tcp: Wire, session_class: Session) -> None:
     def script(peer: Peer) -> None:
         peer.accept_upgrade()
         peer.flood(server_frame(0x81, b"x" * 1000))
 
-    with wire.server(script) as server:
-        websocket = wire.websocket(server)
+    with tcp.server(script) as server:
+        websocket = tcp.websocket(server)
         stream = websocket.connect(session_class, close_timeout=TIMEOUT)
         clock = Clock(stream, {events.Poll: lambda _: websocket.close()})
     assert clock.end.kind == "close_timeout"
@@ -240,8 +238,9 @@ def test_ping_timeout_is_over_once_our_close_frame_was_sent(
     assert clock.end.kind == "close_timeout"
 
 
-@pytest.mark.parametrize("close_timeout", [TIMEOUT, 30.0])
-@pytest.mark.parametrize("begins", ["client", "server"])
+@pytest.mark.parametrize(
+    ("begins", "close_timeout"), [("client", TIMEOUT), ("server", TIMEOUT), ("client", 30.0)]
+)
 def test_server_that_keeps_tcp_after_both_close_frames_gets_a_second(
     tcp: Wire, session_class: Session, begins: str, close_timeout: float
 ) -> None:

@@ -32,7 +32,7 @@ from tests.helpers.scripted_server import Peer, ScriptedServer
 
 Session = type[WebsocketSession]
 
-TIMEOUT = 0.3
+TIMEOUT = 0.2
 SCRIPT = [Peer.accept_upgrade, server_frame(0x88, close_payload(1000)), Peer.read_frame]
 CANARY = "c4n4ry"
 

@@ -36,8 +36,8 @@ Session = type[WebsocketSession]
 
 KIB = 1024
 MIB = 1024 * KIB
-POLL = 0.1
-TIMEOUT = 0.4
+POLL = 0.05
+TIMEOUT = 0.2
 HALF = bytes(range(256)) * 2 * KIB
 
 
@@ -139,7 +139,7 @@ def test_pings_are_answered_while_the_handler_sends(wire: Wire, session_class: S
 
 
 def test_another_sender_reads_ahead_while_a_handler_is_busy(
-    wire: Wire, session_class: Session, world: World
+    tcp: Wire, session_class: Session, world: World
 ) -> None:
     def be_busy(_event: events.Event) -> None:
         tasks.append(world.spawn(websocket.send_binary, HALF))
@@ -152,8 +152,8 @@ def test_another_sender_reads_ahead_while_a_handler_is_busy(
     is_sent = world.make_event()
     stopwatch = Stopwatch()
     tasks: list[Any] = []
-    with wire.server([accept, send_before_reading, answer, close]) as server:
-        websocket = wire.websocket(server)
+    with tcp.server([accept, send_before_reading, answer, close]) as server:
+        websocket = tcp.websocket(server)
         stream = websocket.connect(with_small_buffers(session_class), ping_rate=0)
         seen = converse(stream, {events.Ready: be_busy})
         tasks[0].result()
@@ -162,9 +162,9 @@ def test_another_sender_reads_ahead_while_a_handler_is_busy(
     assert names_of(seen).count("binary") == 8
 
 
-def test_ping_timeout_ends_a_handlers_send(wire: Wire, session_class: Session) -> None:
-    with wire.server([accept, Peer.hold]) as server:
-        websocket = wire.websocket(server)
+def test_ping_timeout_ends_a_handlers_send(tcp: Wire, session_class: Session) -> None:
+    with tcp.server([accept, Peer.hold]) as server:
+        websocket = tcp.websocket(server)
         stream = websocket.connect(
             with_small_buffers(session_class), poll=POLL, ping_timeout=TIMEOUT
         )
@@ -199,15 +199,15 @@ def test_peer_that_ends_while_a_handler_sends(tcp: Wire, session_class: Session,
     assert ending_of(seen).kind in ("eof", "reset")
 
 
-def test_exit_event_ends_a_handlers_send(wire: Wire, session_class: Session, world: World) -> None:
+def test_exit_event_ends_a_handlers_send(tcp: Wire, session_class: Session, world: World) -> None:
     def set_soon() -> None:
         world.sleep(POLL)
         exit_event.set()
 
     exit_event = threading.Event()
     errors = []
-    with wire.server([accept, Peer.hold]) as server:
-        websocket = wire.websocket(server)
+    with tcp.server([accept, Peer.hold]) as server:
+        websocket = tcp.websocket(server)
         stream = websocket.connect(with_small_buffers(session_class), exit_event=exit_event)
         world.spawn(set_soon)
         start = {events.Ready: lambda _: errors.append(error_of(websocket.send_binary, HALF * 4))}

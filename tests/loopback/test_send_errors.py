@@ -35,11 +35,11 @@ def read_to_close(peer: Peer) -> None:
 
 @pytest.mark.parametrize("send", SENDS.values(), ids=SENDS)
 def test_send_raises_except_between_ready_and_our_close_frame(
-    wire: Wire, session_class: Session, send: Any
+    tcp: Wire, session_class: Session, send: Any
 ) -> None:
     script = [Peer.accept_upgrade, server_frame(0x88, close_payload(1000)), read_to_close]
-    with wire.server(script) as server:
-        websocket = wire.websocket(server)
+    with tcp.server(script) as server:
+        websocket = tcp.websocket(server)
         raised = {"before": error_of(send, websocket)}
         for event in websocket.connect(session_class, ping_rate=0):
             raised[event.name] = error_of(send, websocket)

@@ -42,9 +42,10 @@ from tests.helpers.scripted_server import Peer
 Session = type[WebsocketSession]
 
 MIB = 1 << 20
-TOO_MUCH = b"x" * (50 * MIB)
-POLL = 0.1
-TIMEOUT = 0.4
+MUCH = bytes(50 * MIB)
+TOO_MUCH = MUCH[: 20 * MIB]  # for the buffers of the kernel, which hold up to 10 MiB
+POLL = 0.05
+TIMEOUT = 0.2
 # Masking and copying what is too much takes a while before there is anything to wait for.
 PREPARATION = 2.0
 
@@ -59,31 +60,28 @@ def test_sender_beside_the_loop_gives_up_and_polls_go_on_until_then(
     with wire.server([Peer.accept_upgrade, Peer.hold]) as server:
         websocket = wire.websocket(server)
         stream = websocket.connect(session_class, poll=POLL, send_timeout=TIMEOUT)
-        start = {events.Ready: lambda _: tasks.append(world.spawn(send_too_much, websocket))}
+        start = {events.Ready: lambda _: tasks.append(world.spawn(send_too_much, websocket, MUCH))}
         clock = Clock(stream, start)
         error, seconds = tasks[0].result()
     assert isinstance(error, TransportFail)
     assert TIMEOUT <= seconds <= TIMEOUT + LATE + PREPARATION
-    assert len(clock.times_of(events.Poll)) >= TIMEOUT / POLL
+    assert len(clock.times_of(events.Poll)) > 2
     end = clock.end
     assert (end.phase, end.kind, end.graceful) == ("open", "send_timeout", False)
     assert (end.reason, type(end.error)) == (str(error), TransportFail)
     assert (end.code, end.closed_by, end.retryable) == (1006, None, True)
 
 
-def send_too_much(websocket: WebSocket) -> tuple[Exception | None, float]:
-    clock = Stopwatch()
-    error = error_of(websocket.send_binary, TOO_MUCH)
-    return error, clock.seconds
+def send_too_much(websocket: WebSocket, data: bytes = TOO_MUCH) -> tuple[Exception | None, float]:
+    stopwatch = Stopwatch()
+    error = error_of(websocket.send_binary, data)
+    return error, stopwatch.seconds
 
 
-@pytest.mark.parametrize("size", [MIB // 8, 2 * MIB])
-def test_sender_gives_up_in_time(
-    wire: Wire, session_class: Session, world: World, size: int
-) -> None:
+def test_sender_gives_up_in_time(wire: Wire, session_class: Session, world: World) -> None:
     def send(_event: events.Event) -> None:
         stopwatch = Stopwatch()
-        assert isinstance(error_of(websocket.send_binary, bytes(size)), TransportFail)
+        assert isinstance(error_of(websocket.send_binary, bytes(MIB)), TransportFail)
         seconds.append(stopwatch.seconds)
 
     seconds: list[float] = []
@@ -110,16 +108,16 @@ def test_handler_that_sends_gives_up_and_finds_the_polls_behind_it(
     error, seconds = errors[0]
     assert isinstance(error, TransportFail)
     assert TIMEOUT <= seconds <= TIMEOUT + LATE + PREPARATION
-    assert len(clock.times_of(events.Poll)) >= TIMEOUT / POLL
+    assert len(clock.times_of(events.Poll)) > 2
     assert clock.end.kind == "send_timeout"
 
 
 def test_ping_timeout_ends_a_send_that_nobody_reads(
-    wire: Wire, session_class: Session, world: World
+    tcp: Wire, session_class: Session, world: World
 ) -> None:
     tasks: list[Task] = []
-    with wire.server([Peer.accept_upgrade, Peer.hold]) as server:
-        websocket = wire.websocket(server)
+    with tcp.server([Peer.accept_upgrade, Peer.hold]) as server:
+        websocket = tcp.websocket(server)
         stream = websocket.connect(session_class, poll=POLL, ping_timeout=TIMEOUT)
         start = {events.Ready: lambda _: tasks.append(world.spawn(send_too_much, websocket))}
         clock = Clock(stream, start)
@@ -131,11 +129,11 @@ def test_ping_timeout_ends_a_send_that_nobody_reads(
 
 
 def test_close_timeout_ends_a_send_that_nobody_reads(
-    wire: Wire, session_class: Session, world: World
+    tcp: Wire, session_class: Session, world: World
 ) -> None:
     tasks: list[Task] = []
-    with wire.server([Peer.accept_upgrade, Peer.hold]) as server:
-        websocket = wire.websocket(server)
+    with tcp.server([Peer.accept_upgrade, Peer.hold]) as server:
+        websocket = tcp.websocket(server)
         stream = websocket.connect(session_class, poll=POLL, close_timeout=TIMEOUT)
         start = {events.Ready: lambda _: tasks.append(world.spawn(send_too_much, websocket))}
         for event in stream:
@@ -149,11 +147,11 @@ def test_close_timeout_ends_a_send_that_nobody_reads(
 
 
 def test_force_disconnect_ends_a_send_that_nobody_reads(
-    wire: Wire, session_class: Session, world: World
+    tcp: Wire, session_class: Session, world: World
 ) -> None:
     tasks: list[Task] = []
-    with wire.server([Peer.accept_upgrade, Peer.hold]) as server:
-        websocket = wire.websocket(server)
+    with tcp.server([Peer.accept_upgrade, Peer.hold]) as server:
+        websocket = tcp.websocket(server)
         stream = websocket.connect(session_class, poll=POLL)
         for event in stream:
             if isinstance(event, events.Ready):

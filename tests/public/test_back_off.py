@@ -125,15 +125,23 @@ def test_what_is_not_worth_repeating_waits_for_max_wait() -> None:
     ],
 )
 def test_what_the_server_asks_for_is_kept_within_bounds(asked_for: float, delay: float) -> None:
-    assert BackOffPolicy(5, 30).next_delay(0.5, retry_after=asked_for) == delay
+    assert BackOffPolicy(5, 30).next_delay(0.0, retry_after=asked_for) == delay
 
 
 def test_what_the_server_asks_for_goes_before_max_wait() -> None:
-    assert BackOffPolicy(5, 30).next_delay(0.5, retry_after=60.0, retryable=False) == 60
+    assert BackOffPolicy(5, 30).next_delay(0.0, retry_after=60.0, retryable=False) == 60
 
 
 def test_min_wait_goes_before_the_longest_that_a_server_can_ask_for() -> None:
-    assert BackOffPolicy(400, 500).next_delay(0.5, retry_after=60.0) == 400
+    assert BackOffPolicy(400, 500).next_delay(0.0, retry_after=60.0) == 400
+
+
+@pytest.mark.parametrize(("asked_for", "latest"), [(60.0, 65.0), (298.0, 300.0), (300.0, 300.0)])
+def test_those_who_were_told_the_same_do_not_come_back_together(
+    asked_for: float, latest: float
+) -> None:
+    delays = [BackOffPolicy(5, 30).next_delay(c, retry_after=asked_for) for c in (0.0, 0.5, 1.0)]
+    assert delays == [asked_for, (asked_for + latest) / 2, latest]
 
 
 def test_a_refusal_with_retry_after_is_a_failure_all_the_same() -> None:
