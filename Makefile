@@ -6,16 +6,22 @@ CLIENTS ?= 1000
 COUNT ?= 100
 SERVER ?=
 REPORT ?=
+SECONDS ?= 60
+TARGETS ?=
 ARGS ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+FUZZER := $(VENV)/.fuzzer
 PYTEST := $(BIN)/python -m pytest
+
+# Compiling the tests anew takes as long as running them.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help venv test unit loopback interop autobahn check format lint types fix demo clean
+.PHONY: help venv test unit loopback interop autobahn fuzz check format lint types fix demo clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -46,6 +52,14 @@ interop: $(INSTALLED)  ## conversations with the servers of other projects: a mi
 autobahn: $(INSTALLED)  ## the suite of all WebSocket clients, both session classes (COUNT=100)
 	@$(BIN)/python -m tests.conformance.autobahn --count $(COUNT) \
 		$(if $(SERVER),--server $(SERVER)) $(if $(REPORT),--report $(REPORT))
+
+# Apart from the environment, because there are wheels for Linux on x86-64 only.
+$(FUZZER): $(INSTALLED)
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -e '.[fuzz]'
+	@touch $@
+
+fuzz: $(FUZZER)  ## atheris, so many seconds on each target (SECONDS=60, TARGETS= for some of them)
+	@$(BIN)/python -m tests.fuzz.run --seconds $(SECONDS) $(TARGETS)
 
 # `make test check` runs the tests once: both names ask for the same run.
 check: format lint types test  ## all that must hold before a change lands

@@ -20,6 +20,9 @@ from lomond_gevent.transport import GeventTransport
 
 # How long a thread that closes waits for a hub that is busy, in seconds.
 CLOSE_PATIENCE = 1.0
+# The shortest sleep, in seconds, in which gevent looks at sockets and timers: it calls back who
+# sleeps for 0 many times before it does.
+MOMENT = 1e-6
 
 
 class HubExchange(Exchange):
@@ -45,7 +48,7 @@ class HubExchange(Exchange):
             self._leave_hub()
         if self.protocol.has_more:
             # One read may hold thousands of messages: the neighbours' turn comes in between.
-            gevent.sleep(0)
+            gevent.sleep(MOMENT)
         return super().read()
 
     def _leave_hub(self) -> None:

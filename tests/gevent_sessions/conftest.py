@@ -1,4 +1,4 @@
-"""After each test here gevent must be as it was: nothing watched, no greenlet left, no look-up."""
+"""After each test here gevent must be as it was: nothing watched, no greenlet left."""
 
 from __future__ import annotations
 
@@ -31,6 +31,15 @@ def is_busy(thing: Any) -> bool:
         return bool(thing)
     # What was active when its loop was destroyed calls itself active for ever.
     return bool(thing.active) and "destroyed" not in repr(thing.loop)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def only_what_is_new_counts() -> Iterator[None]:
+    """Keep the collector from what was there before: there is much, and it is looked at often."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture(autouse=True)

@@ -7,6 +7,7 @@ timer, which does not fire early, and makes no other while the deadline stays wh
 from __future__ import annotations
 
 import time
+from itertools import pairwise
 from typing import Any
 
 import gevent
@@ -34,7 +35,6 @@ def test_flooded_connections_do_not_starve_their_neighbours(wire: Wire, flood: b
         clients = [Client(wire.websocket(server), ping_rate=0) for _ in range(3)]
         for client in clients:
             client.wait_for(events.Ready)
-        worked = time.process_time()
         with ticking() as late:
             gevent.sleep(0.5)
         for client in clients:
@@ -43,7 +43,6 @@ def test_flooded_connections_do_not_starve_their_neighbours(wire: Wire, flood: b
     # Of three connections that are read in turn, none takes the hub for long.
     assert len(late) >= 5
     assert sorted(late)[len(late) // 2] < 0.05
-    assert time.process_time() > worked
 
 
 def test_handler_that_is_slow_has_its_pings_and_polls_when_it_asks_for_them(tcp: Wire) -> None:
@@ -151,4 +150,4 @@ def test_timer_does_not_fire_early_after_work(tcp: Wire) -> None:
         # 0.05 s of it is the handler's own.
         assert time.process_time() - worked < 0.09
         client.greenlet.kill()
-    assert all(after - before > 0.09 for before, after in zip(polls, polls[1:], strict=False))
+    assert all(after - before > 0.09 for before, after in pairwise(polls))

@@ -106,7 +106,7 @@ def test_exception_in_the_handler_closes_the_socket_and_goes_on(
         check_closed(websocket, server)
 
 
-@at_every_event
+@pytest.mark.parametrize("kind", [events.Connecting, events.Connected, events.Text, events.Closing])
 def test_closing_the_iterator_closes_the_socket(
     tcp: Wire, session_class: Session, kind: type[events.Event]
 ) -> None:

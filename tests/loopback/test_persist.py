@@ -164,17 +164,23 @@ def test_refusal_that_is_not_worth_repeating_waits_max_wait(
 
 
 @pytest.mark.parametrize(
-    ("value", "delay"),
-    [("7", 7), ("0", 1), ("-5", 1), ("99999999", 300), ("Fri, 31 Dec 9999 23:59:59 GMT", 300)],
+    ("value", "least", "most"),
+    [
+        ("7", 7, 8),
+        ("0", 1, 2),
+        ("99999999", 300, 300),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", 300, 300),
+        ("Thu, 01 Jan 1970 00:00:00 GMT", 1, 2),
+    ],
 )
 def test_retry_after_is_respected_within_limits(
-    tcp: Wire, session_class: Session, value: str, delay: float
+    tcp: Wire, session_class: Session, value: str, least: float, most: float
 ) -> None:
     script = refuse(503, f"Retry-After: {value}")
-    assert first_delay(tcp, session_class, script, min_wait=1, max_wait=2) == delay
+    assert least <= first_delay(tcp, session_class, script, min_wait=1, max_wait=2) <= most
 
 
-@pytest.mark.parametrize("value", ["nan", "inf", "1e999", "soon", ""])
+@pytest.mark.parametrize("value", ["nan", "inf", "1e999", "-5", "soon", ""])
 def test_retry_after_that_says_nothing_is_ignored(
     tcp: Wire, session_class: Session, value: str
 ) -> None:

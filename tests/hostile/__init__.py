@@ -1,0 +1,1 @@
+"""Peers, networks and proxies that mean harm, over real sockets, and what they cost."""
