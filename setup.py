@@ -23,7 +23,10 @@ TEST = [
     "ruff>=0.17.6,<0.18",
     "trustme>=1.2,<2",
     "websockets>=15,<18",
+    "wsproto>=1.2,<2",
 ]
+# There are wheels for Linux on x86-64 only.
+FUZZ = ["atheris>=3,<4"]
 DEMO = ["picows>=2.3,<3"]
 # Whose servers the client is tried with. Node's `ws` comes by npm, where there is one.
 INTEROP = [
@@ -72,5 +75,5 @@ setup(
         # Only where a wheel exists: elsewhere the masking falls back to pure Python by itself.
         'wsaccel>=0.6.7; python_version < "3.14" and platform_python_implementation == "CPython"',
     ],
-    extras_require={"test": TEST, "demo": DEMO, "interop": INTEROP},
+    extras_require={"test": TEST, "demo": DEMO, "interop": INTEROP, "fuzz": FUZZ},
 )

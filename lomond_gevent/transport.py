@@ -207,12 +207,6 @@ class GeventTransport(Transport):
         """Have `wait` return."""
         run_soon(self._hub, self._sleeper.wake)
 
-    def cancel(self) -> None:
-        """End the connection for whoever waits for it; `close` has to follow."""
-        super().cancel()
-        for sleeper in self._sender_sleepers:
-            run_soon(self._hub, sleeper.wake)
-
     def close(self, reset: bool = False) -> None:
         """Close the socket; never raises, never waits."""
         if self.is_foreign or is_here(self._hub) or not run_soon(self._hub, self._close, reset):

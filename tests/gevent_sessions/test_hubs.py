@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from typing import Any
 
 import gevent
@@ -39,6 +40,23 @@ def test_iterator_of_a_destroyed_hub_ends_with_disconnected(
     assert names_of(rest) == ["disconnected"]
     assert "hub" in rest[0].reason  # type: ignore[attr-defined]
     assert connections_to(echo_server) == 0
+
+
+def test_greenlet_that_outlives_its_hub_closes_its_socket(
+    echo_server: EchoServer, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def run() -> bool:
+        greenlet = gevent.spawn(list, connect(echo_server.url))
+        gevent.sleep(0.1)
+        gevent.get_hub().destroy()
+        # When the greenlet has ended, its hub is the next to run, but cannot.
+        with suppress(AttributeError):
+            greenlet.throw(gevent.GreenletExit)
+        return greenlet.dead
+
+    assert ThreadTask(run, ()).result()
+    assert connections_to(echo_server) == 0
+    assert capfd.readouterr().err == ""
 
 
 def test_two_hubs_run_side_by_side(echo_server: EchoServer) -> None:

@@ -132,7 +132,7 @@ def test_messages_do_not_touch_the_timer(echo_server: EchoServer, timers: list[A
     client.stop()
 
 
-def test_timer_does_not_fire_early_after_work(tcp: Wire) -> None:
+def test_timer_does_not_fire_early_after_work(tcp: Wire, timers: list[Any]) -> None:
     polls: list[float] = []
 
     def work(event: events.Event) -> None:
@@ -144,10 +144,10 @@ def test_timer_does_not_fire_early_after_work(tcp: Wire) -> None:
 
     with tcp.server([Peer.accept_upgrade, Peer.hold]) as server:
         client = Client(tcp.websocket(server), work, poll=0.1, ping_rate=0)
-        client.wait_for(events.Poll, 5)
-        worked = time.process_time()
+        client.wait_for(events.Ready)
+        timers.clear()
         client.wait_for(events.Poll, 6)
-        # 0.05 s of it is the handler's own.
-        assert time.process_time() - worked < 0.09
         client.greenlet.kill()
+    # One that fires early is followed by another for the same poll.
+    assert len(timers) <= 7
     assert all(after - before > 0.09 for before, after in pairwise(polls))

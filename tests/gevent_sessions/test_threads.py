@@ -14,6 +14,7 @@ from typing import Any
 
 import gevent
 import pytest
+from gevent._hub_local import get_hub_if_exists
 
 from lomond import events
 from lomond.errors import (
@@ -95,6 +96,17 @@ def test_sends_of_threads_and_greenlets_mix_whole(wire: Wire) -> None:
         for thread in threads:
             result_of(thread)
         assert client.end().graceful
+
+
+def test_thread_that_sends_gets_no_hub_of_its_own(echo_server: EchoServer) -> None:
+    def send() -> object:
+        client.websocket.send_text("x")
+        return get_hub_if_exists()
+
+    client = Client(WebSocket(echo_server.url))
+    client.wait_for(events.Ready)
+    assert result_of(ThreadTask(send, ())) is None
+    client.stop()
 
 
 @KINDS

@@ -63,12 +63,12 @@ def compressed_messages(stream: bytes) -> Iterator[Compressed]:
 
 
 def frames_of(stream: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yield the frames of a server, as far as they are whole."""
+    """Yield the frames of a server, the last one as far as its payload has come."""
     while len(stream) >= 2:
         extra = {126: 2, 127: 8}.get(stream[1], 0)
         start = 2 + extra
         stop = start + (int.from_bytes(stream[2:start], "big") if extra else stream[1])
-        if stop > len(stream):
+        if stop > len(stream) and start >= len(stream):
             return
         yield stream[0], stream[start:stop]
         stream = stream[stop:]

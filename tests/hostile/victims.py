@@ -14,7 +14,7 @@ from lomond.session import WebsocketSession
 from tests.helpers.frames import close_payload, server_frame
 from tests.helpers.scripted_server import Peer, ScriptedServer
 
-__all__ = ["attack", "run_program"]
+__all__ = ["attack", "close_of", "run_program", "say_goodbye"]
 
 ROOT = Path(__file__).parent.parent.parent
 PROGRAMS = Path(__file__).with_name("programs")
@@ -22,11 +22,16 @@ DEADLINE = 60
 
 
 def run_program(
-    name: str, session_class: type[WebsocketSession], *args: object, is_measured: bool = True
+    name: str,
+    session_class: type[WebsocketSession],
+    *args: object,
+    is_measured: bool = True,
+    is_quiet: bool = True,
 ) -> Any:
     """Run a program of the folder `programs`; return the JSON that it prints at its end.
 
     What `is_measured` runs without the coverage tracer, which takes time and memory for itself.
+    What `is_quiet` has to be so on standard error.
     """
     environment = dict(os.environ, PYTHONPATH=str(ROOT))
     if is_measured:
@@ -41,7 +46,7 @@ def run_program(
         check=False,
     )
     assert done.returncode == 0, f"{name}: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
-    assert not done.stderr, f"{name} complains:\n{done.stderr}"
+    assert not (is_quiet and done.stderr), f"{name} complains:\n{done.stderr}"
     return json.loads(done.stdout.splitlines()[-1])
 
 
@@ -74,5 +79,17 @@ def be_polite(peer: Peer) -> None:
     else:
         peer.accept_upgrade()
         peer.send(server_frame(0x81, b"Hello"))
+    say_goodbye(peer)
+
+
+def say_goodbye(peer: Peer) -> None:
+    """Close as RFC 6455 §7.1.1 has it: the server ends TCP."""
     peer.send(server_frame(0x88, close_payload(1000)))
-    peer.read_until_end()
+    assert close_of(peer)
+
+
+def close_of(peer: Peer) -> bytes:
+    """Return the payload of the client's Close frame, whatever comes before it."""
+    while (frame := peer.read_frame())[0] != 0x88:
+        continue
+    return frame[1]

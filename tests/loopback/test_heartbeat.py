@@ -31,9 +31,9 @@ NEVER_ANSWERED = [
 # ---- polls -----------------------------------------------------------------------------------
 
 
-def test_polls_come_in_step_on_an_idle_connection(wire: Wire, session_class: Session) -> None:
-    with wire.server([Peer.accept_upgrade, lambda peer: peer.hold(6.5 * POLL)]) as server:
-        clock = Clock(wire.websocket(server).connect(session_class, poll=POLL))
+def test_polls_come_in_step_on_an_idle_connection(tcp: Wire, session_class: Session) -> None:
+    with tcp.server([Peer.accept_upgrade, lambda peer: peer.hold(6.5 * POLL)]) as server:
+        clock = Clock(tcp.websocket(server).connect(session_class, poll=POLL))
     clock.check_polls(POLL)
     assert len(clock.times_of(events.Poll)) == 7
 
@@ -97,9 +97,9 @@ def check_unresponsive(clock: Clock) -> None:
     assert end.reason == f"disconnected; exceeded {TIMEOUT:.0f}s ping timeout"
 
 
-def test_server_that_falls_silent(wire: Wire, session_class: Session) -> None:
-    with wire.server(NEVER_ANSWERED) as server:
-        websocket = wire.websocket(server)
+def test_server_that_falls_silent(tcp: Wire, session_class: Session) -> None:
+    with tcp.server(NEVER_ANSWERED) as server:
+        websocket = tcp.websocket(server)
         clock = Clock(websocket.connect(session_class, poll=POLL, ping_timeout=TIMEOUT))
     check_unresponsive(clock)
 

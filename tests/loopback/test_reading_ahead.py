@@ -74,7 +74,7 @@ def test_bound_is_for_each_time_that_the_handler_sends(wire: Wire, session_class
     def give_word(peer: Peer) -> None:
         peer.send(server_frame(0x81, b"go on"))
 
-    rounds = 4
+    rounds = 3
     script = [accept, *[give_word, send_before_reading] * rounds, close]
     with wire.server(script) as server:
         websocket = wire.websocket(server)
@@ -121,7 +121,7 @@ def test_no_more_than_the_bound_is_read_ahead(wire: Wire, session_class: Session
     assert ending_of(seen).kind == "send_timeout"
 
 
-def test_pings_are_answered_while_the_handler_sends(wire: Wire, session_class: Session) -> None:
+def test_pings_are_answered_while_the_handler_sends(tcp: Wire, session_class: Session) -> None:
     def script(peer: Peer) -> None:
         accept(peer)
         for number in range(3):
@@ -131,8 +131,8 @@ def test_pings_are_answered_while_the_handler_sends(wire: Wire, session_class: S
         # The kernel took nothing: of three pings the newest is answered, RFC 6455 §5.5.3.
         assert peer.read_frame() == (0x8A, b"2")
 
-    with wire.server(script) as server:
-        websocket = wire.websocket(server)
+    with tcp.server(script) as server:
+        websocket = tcp.websocket(server)
         stream = websocket.connect(with_small_buffers(session_class), ping_rate=0)
         seen = converse(stream, {events.Poll: lambda _: websocket.send_binary(HALF)})
     assert tell_all(seen)[4:7] == [("ping", b"0"), ("ping", b"1"), ("ping", b"2")]
@@ -216,3 +216,21 @@ def test_exit_event_ends_a_handlers_send(tcp: Wire, session_class: Session, worl
     # Seen within a quarter of a second, and a second for the server to answer.
     assert clock.until_end() <= POLL + 0.25 + 1.0 + LATE
     assert (clock.end.kind, clock.end.closed_by) == ("close_timeout", "client")
+
+
+def test_force_disconnect_from_elsewhere_ends_a_handlers_send(
+    tcp: Wire, session_class: Session, world: World
+) -> None:
+    def force_soon() -> None:
+        world.sleep(POLL)
+        websocket.force_disconnect()
+
+    errors = []
+    with tcp.server([accept, Peer.hold]) as server:
+        websocket = tcp.websocket(server)
+        world.spawn(force_soon)
+        start = {events.Ready: lambda _: errors.append(error_of(websocket.send_binary, HALF * 4))}
+        clock = Clock(websocket.connect(with_small_buffers(session_class)), start)
+    assert isinstance(errors[0], TransportFail)
+    assert clock.until_end() <= POLL + LATE
+    assert clock.end.kind == "forced"

@@ -9,6 +9,7 @@ handler sends is in `test_reading_ahead`.
 from __future__ import annotations
 
 import random
+import threading
 from typing import Any
 
 import pytest
@@ -98,11 +99,11 @@ def accept_with_small_buffers(peer: Peer) -> None:
 
 
 def test_handler_that_sends_gives_up_and_finds_the_polls_behind_it(
-    wire: Wire, session_class: Session
+    tcp: Wire, session_class: Session
 ) -> None:
     errors = []
-    with wire.server([Peer.accept_upgrade, Peer.hold]) as server:
-        websocket = wire.websocket(server)
+    with tcp.server([Peer.accept_upgrade, Peer.hold]) as server:
+        websocket = tcp.websocket(server)
         stream = websocket.connect(session_class, poll=POLL, send_timeout=TIMEOUT)
         clock = Clock(stream, {events.Ready: lambda _: errors.append(send_too_much(websocket))})
     error, seconds = errors[0]
@@ -308,3 +309,35 @@ def test_sender_that_is_interrupted_leaves_a_whole_frame(
     with pytest.raises(Interrupted):
         tasks[0].result()
     tasks[1].result()
+
+
+def test_rest_of_an_interrupted_send_is_the_loops(
+    wire: Wire, session_class: Session, world: World
+) -> None:
+    def script(peer: Peer) -> None:
+        accept_with_small_buffers(peer)
+        peer.send(server_frame(0x81, b"now"))
+        is_interrupted.wait(5)
+        assert peer.read_frame() == (0x82, bytes(MIB))
+        peer.send(server_frame(0x88, close_payload(1000)))
+
+    def interrupt() -> None:
+        tasks[0].interrupt()
+        world.sleep(POLL)
+        is_interrupted.set()
+
+    is_interrupted = threading.Event()
+    tasks: list[Task] = []
+    stopwatch = Stopwatch()
+    with wire.server(script) as server:
+        websocket = wire.websocket(server)
+        actions = {
+            events.Ready: lambda _: tasks.append(world.spawn(websocket.send_binary, bytes(MIB))),
+            events.Text: lambda _: world.spawn(interrupt),
+        }
+        # No poll, no ping, no byte wakes the loop.
+        stream = websocket.connect(with_small_buffers(session_class), poll=60, ping_rate=0)
+        assert ending_of(converse(stream, actions)).graceful
+    with pytest.raises(Interrupted):
+        tasks[0].result()
+    assert stopwatch.seconds < 5

