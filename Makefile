@@ -21,7 +21,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help venv test unit loopback interop autobahn fuzz check format lint types fix demo clean
+.PHONY: help venv test unit loopback interop autobahn fuzz soak check format lint types fix demo clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -60,6 +60,11 @@ $(FUZZER): $(INSTALLED)
 
 fuzz: $(FUZZER)  ## atheris, so many seconds on each target (SECONDS=60, TARGETS= for some of them)
 	@$(BIN)/python -m tests.fuzz.run --seconds $(SECONDS) $(TARGETS)
+
+# Ten minutes unless SECONDS= says otherwise.
+soak: SECONDS = 600
+soak: $(INSTALLED)  ## mixed traffic with both session classes; fails if memory grows (SECONDS=600)
+	@$(BIN)/python -m tests.soak --seconds $(SECONDS)
 
 # `make test check` runs the tests once: both names ask for the same run.
 check: format lint types test  ## all that must hold before a change lands

@@ -291,3 +291,4 @@ class Exchange:
         with self._lock:
             self.protocol.abort("closed", "closed")
             self.transport.close(reset=self.protocol.ending.kind in _RESETTING)
+            self._outbox.clear()

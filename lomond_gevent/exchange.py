@@ -120,8 +120,7 @@ class HubExchange(Exchange):
         if is_here(self._hub) or self.transport.is_foreign:
             function(*args)
             return
-        # It is done in any case, at once or when the hub gets to it.
-        call = partial(function, *args)
-        if not Request(call).ask(self._hub, CLOSE_PATIENCE) and has_ended(self._hub):
-            call()
+        request = Request(partial(function, *args))
+        # A hub that is busy closes when it gets to it; one that has ended reads no more.
+        if not request.ask(self._hub, CLOSE_PATIENCE) and has_ended(self._hub):
             self.leave()

@@ -146,8 +146,9 @@ class GeventTransport(Transport):
         if deadline < sleeper.timer_due:
             # Watching the socket keeps the hub alive, the timer must not.
             sleeper.set_timer(hub.loop, deadline)
-        sleeper.greenlet = greenlet = getcurrent()
+        greenlet = getcurrent()
         try:
+            sleeper.greenlet = greenlet
             watcher.start(greenlet.switch)
             hub.switch()
         finally:

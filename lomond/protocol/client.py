@@ -284,6 +284,12 @@ class ClientProtocol(Connection):
             self._finish()
         return []
 
+    def _finish(self) -> None:
+        super()._finish()
+        # Whoever keeps the WebSocket, or waits to connect again, would keep it all as well.
+        if self._inbound is not None:
+            self._inbound.drop()
+
     def _send_automatic_ping(self) -> None:
         # While the kernel takes nothing, one more Ping in the queue tells nothing more.
         if not self.outgoing.is_congested:

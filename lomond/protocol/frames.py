@@ -94,6 +94,11 @@ class FrameReader:
         self._data = data
         self._position = 0
 
+    def drop(self) -> None:
+        """Forget what was fed; nothing can be read afterwards."""
+        self._data = b""
+        self._position = 0
+
     def read(self, events: list[Event], received_time: float, room: int) -> Piece | None:
         """Append up to `room` whole messages to `events`; return the first piece that is not one.
 

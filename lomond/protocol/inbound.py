@@ -98,6 +98,12 @@ class InboundStream:
         self.messages += len(batch)
         return batch
 
+    def drop(self) -> None:
+        """Forget what is not complete, once nothing will complete it; nothing can be read then."""
+        self._unread = NOTHING
+        self._reader.drop()
+        self._builder.drop()
+
     def _read_frames(self, batch: list[Event]) -> None:
         reader = self._reader
         received_time = self._received_time

@@ -34,8 +34,11 @@ def main() -> int:
     if unknown := set(arguments.targets).difference(TARGETS):
         parser.error(f"there is no target {', '.join(unknown)}")
     targets = arguments.targets or TARGETS
-    merge_or_fuzz = merge if arguments.merge else fuzz
-    crashes = [name for name in targets if not merge_or_fuzz(name, arguments.seconds)]
+    crashes = [
+        name
+        for name in targets
+        if not (merge(name) if arguments.merge else fuzz(name, arguments.seconds))
+    ]
     if crashes:
         print(f"crashes: {', '.join(crashes)}", file=sys.stderr)
     return 1 if crashes else 0
@@ -67,7 +70,7 @@ def fuzz(name: str, seconds: int) -> bool:
     return passed
 
 
-def merge(name: str, seconds: int) -> bool:
+def merge(name: str) -> bool:
     """Bring what was found into the repository's corpus; return whether there was no crash."""
     known = set((CORPUS / name).iterdir())
     output, passed = run(name, "-merge=1", str(CORPUS / name), str(CACHE / "corpus" / name))
@@ -80,7 +83,7 @@ def merge(name: str, seconds: int) -> bool:
 
 def run(name: str, *options: str) -> tuple[str, bool]:
     """Run the fuzzer in a process of its own; return what it said, and whether it was content."""
-    command = [sys.executable, "-c", f"from tests.fuzz.run import begin; begin({name!r})"]
+    command = [sys.executable, "-m", "tests.fuzz.fuzzer", name]
     limits = [f"-timeout={TIMEOUT}", f"-rss_limit_mb={MEMORY}"]
     fuzzer = subprocess.run(
         [*command, *limits, *options],
@@ -90,17 +93,6 @@ def run(name: str, *options: str) -> tuple[str, bool]:
         errors="replace",
     )
     return fuzzer.stdout, fuzzer.returncode == 0
-
-
-def begin(name: str) -> None:
-    """Be the fuzzer of one target, with the options of the command line; never returns."""
-    import atheris
-
-    # A second reading of the grammar shows what a regular expression tells apart only within.
-    with atheris.instrument_imports(include=["lomond", "tests.fuzz.targets.extensions"]):
-        from tests.fuzz.targets import TARGETS
-    atheris.Setup(sys.argv, TARGETS[name])
-    atheris.Fuzz()
 
 
 if __name__ == "__main__":

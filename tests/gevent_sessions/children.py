@@ -14,6 +14,8 @@ __all__ = ["PATCHED", "run_program"]
 ROOT = Path(__file__).parent.parent.parent
 PROGRAMS = Path(__file__).with_name("programs")
 DEADLINE = 60
+# Python 3.12 and up warn of any fork beside threads; that it works here is what a test is for.
+IGNORED = "ignore:This process:DeprecationWarning"
 
 # How a program is started so that gevent patches before anything else is imported.
 PATCHED = ("-m", "gevent.monkey")
@@ -35,7 +37,16 @@ def run_program(
     if is_measured:
         environment = {k: v for k, v in environment.items() if not k.startswith("COVERAGE")}
     done = subprocess.run(
-        [sys.executable, "-W", "error", *started_by, str(PROGRAMS / f"{name}.py"), *map(str, args)],
+        [
+            sys.executable,
+            "-W",
+            "error",
+            "-W",
+            IGNORED,
+            *started_by,
+            str(PROGRAMS / f"{name}.py"),
+            *map(str, args),
+        ],
         env=environment,
         text=True,
         capture_output=True,

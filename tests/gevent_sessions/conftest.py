@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gc
+import socket
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import gevent
@@ -19,10 +21,16 @@ PATIENCE = 5.0
 def busy_with() -> dict[int, Any]:
     """Return all that a hub still has to do something for: active watchers, living greenlets."""
     gc.collect()
-    loop = gevent.get_hub().loop
-    kinds = gevent.Greenlet, type(loop.io(0, 1)), type(loop.timer(0))
+    kinds = gevent.Greenlet, *watcher_kinds()
     found = [thing for thing in gc.get_objects() if isinstance(thing, kinds)]
     return {id(thing): thing for thing in found if is_busy(thing)}
+
+
+def watcher_kinds() -> tuple[type, type]:
+    """Return gevent's classes of what watches a descriptor, and of timers."""
+    loop = gevent.get_hub().loop
+    with socket.socket() as spare, closing(loop.io(spare.fileno(), 1)) as watcher:
+        return type(watcher), type(loop.timer(0))
 
 
 def is_busy(thing: Any) -> bool:

@@ -19,6 +19,7 @@ from lomond.websocket import WebSocket
 from lomond_gevent import GeventSession
 from lomond_gevent.transport import GeventTransport
 from tests.gevent_sessions.clients import Client
+from tests.gevent_sessions.conftest import watcher_kinds
 from tests.helpers.conversation import ThreadTask, Wire, shrink_buffers
 from tests.helpers.echo_server import EchoServer
 from tests.helpers.frames import close_payload, server_frame
@@ -29,7 +30,7 @@ MIB = 1 << 20
 
 def watched_descriptors() -> list[int]:
     """Return the descriptors that some hub watches."""
-    kind = type(gevent.get_hub().loop.io(0, 1))
+    kind, _ = watcher_kinds()
     return [each.fd for each in gc.get_objects() if isinstance(each, kind) and each.active]
 
 

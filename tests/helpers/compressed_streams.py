@@ -43,23 +43,22 @@ def has_final_block(stream: bytes) -> bool:
 
 
 def compressed_messages(stream: bytes) -> Iterator[Compressed]:
-    """Yield what comes behind each RSV1, up to the message's last fragment or the end."""
-    pieces: list[bytes] | None = None
-    has_control = False
-    for first, payload in frames_of(stream):
+    """Yield what comes behind each RSV1, up to the message's last fragment, the next or the end."""
+    pieces: list[bytes] = []
+    is_open = has_control = False
+    # As if another message began at the end.
+    for first, payload in (*frames_of(stream), (0x40, b"")):
         if first & 0x08:
             has_control = True
             continue
         if first & 0x40:
-            pieces, has_control = [], False
-        if pieces is None:
-            continue
+            if is_open:
+                yield Compressed(b"".join(pieces), has_control)
+            pieces, is_open, has_control = [], True, False
         pieces.append(payload)
-        if first & 0x80:
+        if first & 0x80 and is_open:
             yield Compressed(b"".join(pieces), has_control)
-            pieces = None
-    if pieces is not None:
-        yield Compressed(b"".join(pieces), has_control)
+            is_open = False
 
 
 def frames_of(stream: bytes) -> Iterator[tuple[int, bytes]]:

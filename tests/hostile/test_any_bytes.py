@@ -58,5 +58,6 @@ def test_any_bytes_end_in_one_terminal_event(
             end = ending_of(converse(websocket.connect(session_class, open_timeout=5)))
             assert open_sockets_to(server) == []
             assert end.reason
-            assert (end.phase == "tls") == (phase == "tls")
+            # A reset may come before the connection was looked at.
+            assert (end.phase in ("tcp", "tls")) == (phase == "tls")
     assert len(server.peers) == TIMES

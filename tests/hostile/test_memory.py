@@ -9,12 +9,16 @@ from __future__ import annotations
 import contextlib
 import socket
 import struct
+import tracemalloc
 import zlib
 from functools import partial
+from typing import Any
 
 import pytest
 
+from lomond import events
 from lomond.session import WebsocketSession
+from tests.helpers.conversation import Wire, converse, error_of
 from tests.helpers.frames import close_payload, server_frame
 from tests.helpers.scripted_server import Peer
 from tests.hostile.victims import attack, close_of, say_goodbye
@@ -223,3 +227,41 @@ def test_data_behind_the_close_frame_is_neither_delivered_nor_kept(session_class
     (result,) = attack(session_class, script)
     assert (result["lengths"], result["kind"]) == ([], "closed")
     assert result["grown"] < SLACK
+
+
+# ---- what is over ----------------------------------------------------------------------------
+
+
+def send_half(peer: Peer) -> None:
+    """Send half of a message, and end."""
+    peer.accept_upgrade()
+    peer.send(b"\x82\x7f" + struct.pack("!Q", 40 * MIB))
+    for _ in range(20):
+        peer.send(bytes(MIB))
+
+
+def never_read(peer: Peer) -> None:
+    """Take nothing, until the client gives up."""
+    peer.accept_upgrade()
+    peer.hold(1)
+
+
+@pytest.mark.parametrize("script", [send_half, never_read])
+def test_connection_that_is_over_keeps_nothing_of_its_messages(
+    tcp: Wire, session_class: Session, script: Any
+) -> None:
+    def send_in_vain(_event: events.Event) -> None:
+        error_of(websocket.send_binary, bytes(20 * MIB))
+
+    actions = {events.Ready: send_in_vain} if script is never_read else {}
+    tracemalloc.start()
+    try:
+        with tcp.server(script) as server:
+            websocket = tcp.websocket(server)
+            converse(websocket.connect(session_class, send_timeout=0.1, ping_rate=0), actions)
+            # The application keeps the WebSocket: `persist` waits, and connects it again.
+            kept, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak > 20 * MIB
+    assert kept < MIB

@@ -99,6 +99,21 @@ def test_kernel_without_memory_ends_the_connection(
     assert isinstance(errors[0], TransportFail) == (call == "send")
 
 
+def test_memory_error_leaves_nothing_open(tcp: Wire, session_class: Session) -> None:
+    faults: dict[str, BaseException] = {}
+    session = with_faults(session_class, faults)
+    with tcp.server([Peer.accept_upgrade, b"\x81\x05half", Peer.read_until_end]) as server:
+        websocket = tcp.websocket(server)
+        stream = websocket.connect(session, ping_rate=0, poll=0.05)
+        read_until(stream, events.Poll)
+        faults["receive"] = MemoryError()
+        with pytest.raises(MemoryError):
+            converse(stream)
+        assert open_sockets_to(server) == []
+    assert websocket.is_closed
+    assert list(stream) == []
+
+
 def test_local_port_that_is_taken_is_a_lack_of_resources(session_class: Session) -> None:
     def make_socket(transport: Any, address: Any) -> socket.socket:
         made: socket.socket = kind.make_socket(transport, address)

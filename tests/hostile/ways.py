@@ -46,6 +46,14 @@ def answer_close(peer: Peer) -> None:
     peer.send(server_frame(*frame))
 
 
+def answer_compressed(peer: Peer) -> None:
+    """Agree on compression, and send all messages back as they came: the windows are the same."""
+    peer.accept_upgrade(DEFLATE)
+    while (frame := peer.read_frame())[0] != 0x88:
+        peer.send(server_frame(*frame))
+    peer.send(server_frame(*frame))
+
+
 def reset_at_close(peer: Peer) -> None:
     """Answer a Close frame by a RST."""
     peer.accept_upgrade()
@@ -90,6 +98,7 @@ def answering(answer: bytes, *steps: Callable[[Peer], object]) -> Callable[[Peer
 
 SCRIPTS: dict[str, Callable[[Peer], object]] = {
     "echo": answer_close,
+    "compressed": answer_compressed,
     "close": close,
     "fin": opened_and(server_frame(0x81, b"hi")),
     "rst": opened_and(server_frame(0x81, b"hi"), Peer.reset),
@@ -283,11 +292,12 @@ WAYS: dict[str, Way] = {
         for name, action in (("close", WebSocket.close), ("force", WebSocket.force_disconnect))
     },
     **at_path("echo", at=events.Ready, action=WebSocket.close),
+    **at_path("compressed", at=events.Ready, action=WebSocket.close),
     **at_path("rst-at-close", at=events.Ready, action=WebSocket.close),
     **{
         name: way
         for path in SCRIPTS
-        if path not in ("echo", "rst-at-close", "hold", "deaf", "silence")
+        if path not in ("echo", "compressed", "rst-at-close", "hold", "deaf", "silence")
         for name, way in at_path(path).items()
     },
 }

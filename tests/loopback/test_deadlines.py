@@ -81,20 +81,21 @@ def test_server_that_drips_interim_answers(tcp: Wire, session_class: Session) ->
     check_time_out(clock, "disconnected", "handshake")
 
 
-def test_refusal_whose_body_never_ends_is_told_after_a_second(
-    tcp: Wire, session_class: Session
+def test_refusal_whose_body_never_ends_is_told_after_a_moment(
+    tcp: Wire, session_class: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def script(peer: Peer) -> None:
         peer.read_request()
         peer.send(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 10000\r\n\r\nno")
         drip(peer, b"o")
 
+    monkeypatch.setattr("lomond.protocol.client.REFUSAL_BODY_WAIT", TIMEOUT)
     with tcp.server(script) as server:
         clock = Clock(tcp.websocket(server).connect(session_class))
     assert names_of(clock.events) == ["connecting", "connected", "rejected", "disconnected"]
     rejected: Any = clock.events[2]
     assert rejected.response.body.startswith(b"noooo")
-    assert is_in_time(clock.until_end(), 1.0)
+    assert is_in_time(clock.until_end(), TIMEOUT)
 
 
 def test_open_timeout_of_none_waits_on(tcp: Wire, session_class: Session) -> None:

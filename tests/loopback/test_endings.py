@@ -21,6 +21,7 @@ from tests.helpers.conversation import (
     World,
     converse,
     ending_of,
+    make_wire,
     names_of,
     open_sockets_to,
     read_until,
@@ -70,19 +71,34 @@ def check_closed(websocket: WebSocket, server: ScriptedServer) -> None:
 # ---- leaving the loop ------------------------------------------------------------------------
 
 
+def leave_at(
+    kind: type[events.Event], wire: Wire, server: ScriptedServer, session_class: Session
+) -> WebSocket:
+    """Break out of the loop at the first event of a class."""
+    websocket, stream = begin(wire, server, session_class, kind)
+    for event in stream:
+        if isinstance(event, kind):
+            break
+        if isinstance(event, events.Poll) and kind is events.Closed:
+            websocket.close()
+    return websocket
+
+
 @at_every_event
 def test_break_closes_the_socket(
-    wire: Wire, session_class: Session, kind: type[events.Event]
+    tcp: Wire, session_class: Session, kind: type[events.Event]
 ) -> None:
+    with tcp.server(SCRIPTS[kind]) as server:
+        check_closed(leave_at(kind, tcp, server, session_class), server)
+
+
+@pytest.mark.parametrize("kind", [events.Connected, events.Text, events.Closing])
+def test_break_closes_the_socket_below_tls(
+    certificates: Any, session_class: Session, kind: type[events.Event]
+) -> None:
+    wire = make_wire("tls", certificates)
     with wire.server(SCRIPTS[kind]) as server:
-        websocket, stream = begin(wire, server, session_class, kind)
-        for event in stream:
-            if isinstance(event, kind):
-                break
-            if isinstance(event, events.Poll) and kind is events.Closed:
-                websocket.close()
-        del stream
-        check_closed(websocket, server)
+        check_closed(leave_at(kind, wire, server, session_class), server)
 
 
 @at_every_event

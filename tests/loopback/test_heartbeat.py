@@ -14,7 +14,7 @@ import pytest
 
 from lomond import events
 from lomond.session import WebsocketSession
-from tests.helpers.conversation import Clock, Wire, World, is_in_time, names_of
+from tests.helpers.conversation import LATE, Clock, Wire, World, is_in_time, names_of
 from tests.helpers.frames import close_payload, server_frame
 from tests.helpers.scripted_server import Peer
 
@@ -46,7 +46,8 @@ def test_polls_come_in_step_beside_a_flood(wire: Wire, session_class: Session) -
     with wire.server(script) as server:
         websocket = wire.websocket(server)
         clock = Clock(stop_after(websocket.connect(session_class, poll=POLL), 5, websocket))
-    clock.check_polls(POLL)
+    # Whoever floods takes half of this machine.
+    clock.check_polls(POLL, 3 * LATE)
     assert len(clock.times_of(events.Binary)) > 100
 
 
@@ -238,11 +239,15 @@ def test_ping_timeout_is_over_once_our_close_frame_was_sent(
     assert clock.end.kind == "close_timeout"
 
 
-@pytest.mark.parametrize(
-    ("begins", "close_timeout"), [("client", TIMEOUT), ("server", TIMEOUT), ("client", 30.0)]
-)
-def test_server_that_keeps_tcp_after_both_close_frames_gets_a_second(
-    tcp: Wire, session_class: Session, begins: str, close_timeout: float
+@pytest.mark.parametrize("begins", ["client", "server"])
+@pytest.mark.parametrize(("close_timeout", "linger"), [(0.1, 0.3), (30.0, 0.1)])
+def test_server_that_keeps_tcp_after_both_close_frames_gets_a_moment(
+    tcp: Wire,
+    session_class: Session,
+    monkeypatch: pytest.MonkeyPatch,
+    begins: str,
+    close_timeout: float,
+    linger: float,
 ) -> None:
     def script(peer: Peer) -> None:
         peer.accept_upgrade()
@@ -251,6 +256,7 @@ def test_server_that_keeps_tcp_after_both_close_frames_gets_a_second(
         peer.send(server_frame(0x88, close_payload(1000)))
         peer.read_until_end()
 
+    monkeypatch.setattr("lomond.protocol.connection.LINGER", linger)
     with tcp.server(script) as server:
         websocket = tcp.websocket(server)
         stream = websocket.connect(session_class, ping_rate=0, close_timeout=close_timeout)
@@ -258,4 +264,4 @@ def test_server_that_keeps_tcp_after_both_close_frames_gets_a_second(
         clock = Clock(stream, actions)
     end = clock.end
     assert (end.graceful, end.closed_by, end.code) == (True, begins, 1000)
-    assert is_in_time(clock.until_end(events.Poll), min(1.0, close_timeout))
+    assert is_in_time(clock.until_end(events.Poll), min(linger, close_timeout), 0.15)

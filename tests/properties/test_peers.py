@@ -113,7 +113,7 @@ DIFFERENCES = [
         "failed 1002 .*",
         "failed 1007 error in extension",
         "Two rules are broken, as above: a frame that should not be there cannot be inflated.",
-        b"\x41\x03" + HELLO[:3] + b"\x41\x01\x07",
+        b"\x41\x01\x00\x41\x04\xff\xff\xff\xff",
         "",
     ),
     Difference(
@@ -267,37 +267,37 @@ CLOSE_PAYLOADS = st.one_of(
 SMALL_STREAMS = server_streams().filter(lambda stream: len(stream) < 1000)
 
 
-@settings(max_examples=30)
+@settings(max_examples=25)
 @given(server_streams())
 def test_stream_means_the_same_to_peers(stream: bytes) -> None:
     assert_same(stream)
 
 
-@settings(max_examples=30)
+@settings(max_examples=25)
 @given(server_streams(compressed=True))
 def test_compressed_stream_means_the_same_to_peers(stream: bytes) -> None:
     assert_same(stream, "")
 
 
-@settings(max_examples=30)
+@settings(max_examples=25)
 @given(damaged(SMALL_STREAMS), st.sampled_from([None, ""]))
 def test_damaged_stream_means_the_same_to_peers(stream: bytes, deflate: str | None) -> None:
     assert_same(stream, deflate)
 
 
-@settings(max_examples=30)
+@settings(max_examples=25)
 @given(damaged(server_streams(compressed=True).filter(lambda stream: len(stream) < 1000)))
 def test_damaged_compressed_stream_means_the_same_to_peers(stream: bytes) -> None:
     assert_same(stream, "")
 
 
-@settings(max_examples=30)
+@settings(max_examples=25)
 @given(interleaved())
 def test_controls_between_fragments_mean_the_same_to_peers(stream: bytes) -> None:
     assert_same(stream)
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(CLOSE_PAYLOADS)
 def test_close_payload_means_the_same_to_peers(payload: bytes) -> None:
     assert_same(server_frame(0x88, payload))

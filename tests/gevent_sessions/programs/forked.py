@@ -4,7 +4,8 @@
 
 One of its connections waits for messages, and three are not iterated at the moment: one of those
 has a ping to send, one is over TLS. One is in the middle of a long message, which its server begins
-to read later, and one in the middle of a TLS handshake, with which its server goes on later. Prints what the child met, and what the parent went on to do.
+to read later, and one in the middle of a TLS handshake, with which its server goes on later.
+Prints what the child met, and what the parent went on to do.
 """
 
 from __future__ import annotations
@@ -121,8 +122,8 @@ until(lambda: waiting.session and waiting.session.session_time and sending.sessi
 streams = [
     # The other event of its batch is still to come, and a ping is due before that.
     rest(resting[0], events.Ready, poll=60, ping_rate=0.02),
-    rest(resting[1], events.Poll, poll=60),
-    rest(resting[2], events.Poll, poll=60),
+    rest(resting[1], events.Poll, poll=60, ping_rate=0),
+    rest(resting[2], events.Poll, poll=60, ping_rate=0),
 ]
 connecting = gevent.spawn(listen, WebSocket(slow_tls_url, ssl_cafile=cafile))
 sender = gevent.spawn(outcome_of, sending.send_binary, bytes(SIZE))

@@ -26,6 +26,8 @@ def count(number: int, _frame: Any) -> None:
     """Note a signal; the sixth interrupts."""
     global signals
     if signals == 5:
+        # No further one may come while the interpreter ends.
+        signal.setitimer(signal.ITIMER_REAL, 0)
         raise KeyboardInterrupt
     signals += 1
 
