@@ -26,7 +26,7 @@ TEST = [
     "wsproto>=1.2,<2",
 ]
 # There are wheels for Linux on x86-64 only.
-FUZZ = ["atheris>=3,<4"]
+FUZZ = ["atheris>=2.3,<4"]
 DEMO = ["picows>=2.3,<3"]
 # Whose servers the client is tried with. Node's `ws` comes by npm, where there is one.
 INTEROP = [

@@ -171,42 +171,39 @@ class Exchange:
         Raises what the step raises, and TransportFail where the socket fails, or has not taken
         all within `send_timeout` seconds, which ends the connection: a frame is half written.
         """
-        with self._lock:
-            self.transport.check_process()
-            if not self._turn.is_taken:
-                step(*args)
-                if self._flush():
-                    return
-                self._turn.is_taken = True
-                gate = None
-            else:
-                gate = self._turn.queue_up(self._make_gate())
-        deadline = monotonic() + self._send_timeout
-        if gate is not None:
-            self._await_turn(gate, deadline)
+        gate: Gate | None = None
+        has_turn = False
         try:
+            with self._lock:
+                self.transport.check_process()
+                if not self._turn.is_taken:
+                    step(*args)
+                    if self._flush():
+                        return
+                    self._turn.is_taken = has_turn = True
+                else:
+                    gate = self._turn.queue_up(self._make_gate())
+            deadline = monotonic() + self._send_timeout
             if gate is not None:
+                self._await_turn(gate, deadline)
                 with self._lock:
                     step(*args)
             self._drain(deadline)
         finally:
-            # Whoever is killed here leaves a whole frame in the outbox; its rest is the loop's.
-            with self._lock:
-                self._turn.pass_on()
-            self._wake_reader()
+            # Also for who is killed or interrupted, at any point: the turn must not end with it.
+            # It leaves a whole frame in the outbox, of which the rest is the loop's.
+            if has_turn or gate is not None:
+                self._leave_turn(gate)
 
     def _await_turn(self, gate: Gate, deadline: float) -> None:
-        has_come = False
-        try:
-            has_come = gate.wait(None if deadline == inf else deadline - monotonic())
-        finally:
-            # Also for who is killed while in line: the turn must not end with it.
-            if not has_come:
-                with self._lock:
-                    if self._turn.leave(gate):
-                        self._turn.pass_on()
-        if not has_come:
+        if not gate.wait(None if deadline == inf else deadline - monotonic()):
             raise TransportFail(f"other messages took the {self._send_timeout}s of send_timeout")
+
+    def _leave_turn(self, gate: Gate | None) -> None:
+        with self._lock:
+            if gate is None or self._turn.leave(gate):
+                self._turn.pass_on()
+        self._wake_reader()
 
     def _drain(self, deadline: float) -> None:
         """Wait until the outbox is empty; TransportFail at `deadline` or if the end comes first."""

@@ -26,6 +26,10 @@ class GeventSession(WebsocketSession):
     """Run a WebSocket's connection in the greenlet that iterates over its events.
 
     Sending and closing work from any greenlet of the same hub, and from any thread.
+
+    A kill, or a `gevent.Timeout` around a step of the iteration, ends the connection: they pass
+    through it like any exception. Who wants to give up waiting without that asks the clock at
+    each `Poll`.
     """
 
     transport_class: ClassVar[type[Transport]] = GeventTransport

@@ -10,6 +10,8 @@ in every way of `tests.hostile.ways`. Exits with 1 where a resident set grows, o
 from __future__ import annotations
 
 import argparse
+import ctypes
+import gc
 import importlib
 import json
 import os
@@ -19,6 +21,7 @@ import sys
 import tempfile
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from pathlib import Path
 from random import Random
@@ -37,7 +40,7 @@ __all__ = ["growth_of", "main"]
 SESSIONS = ("lomond.session:WebsocketSession", "lomond_gevent:GeventSession")
 TALKERS, LEAVERS = 4, 8
 MESSAGES = 100
-SAMPLES = 40
+SAMPLES = 60
 MIB = 1 << 20
 # What the allocator's moods amount to, in bytes, and what keeps them low: large blocks go back to
 # the system at once, and threads share two arenas.
@@ -88,24 +91,34 @@ def leave(places: Places, number: int, is_over: Any) -> int:
 
 
 def be_client(session: str, seconds: float, addresses: list[str]) -> None:
-    """Run all workers for so long; print how much they did."""
+    """Run all workers for so long; print the resident set at each pause, and what was done."""
     module, _, name = session.partition(":")
     places = Places(getattr(importlib.import_module(module), name), *addresses)
     world = world_of(places.session_class)
     without_resolver()
-    end = time.monotonic() + seconds
+    started = time.monotonic()
     jobs = [talk] * TALKERS + [leave] * LEAVERS
-    done = [0] * len(jobs)
+    messages = connections = 0
+    for turn in range(1, SAMPLES + 1):
+        end = started + seconds * turn / SAMPLES
+        seeds = range(turn * len(jobs), (turn + 1) * len(jobs))
+        work = [
+            world.spawn(job, places, seed, lambda end=end: time.monotonic() > end)
+            for job, seed in zip(jobs, seeds, strict=True)
+        ]
+        # In greenlets, whoever waits for the first lets all of them go on.
+        done = [task.result() for task in work]
+        messages += sum(done[:TALKERS])
+        connections += sum(done[TALKERS:])
+        print(json.dumps([resident(), messages, connections]), flush=True)
 
-    def work(number: int) -> None:
-        done[number] = jobs[number](places, number, lambda: time.monotonic() > end)
 
-    tasks = [world.spawn(work, number) for number in range(len(jobs))]
-    world.sleep(seconds)
-    for task in tasks:
-        task.result()
-    totals = {"messages": sum(done[:TALKERS]), "connections": sum(done[TALKERS:])}
-    print(json.dumps(totals))
+def resident() -> int:
+    """Return the resident set of this process in bytes, without what could be given back."""
+    gc.collect()
+    # glibc keeps what was freed between two blocks that were not.
+    ctypes.CDLL(None).malloc_trim(0)
+    return psutil.Process().memory_info().rss
 
 
 def without_resolver() -> None:
@@ -129,44 +142,35 @@ def without_resolver() -> None:
 def growth_of(samples: list[int]) -> int:
     """Return by how much memory grew: the least of the last quarter over that of the second.
 
-    The first quarter is for what is made once; the least is what stays between two messages.
+    The first quarter is for what is made once.
     """
     quarter = len(samples) // 4
     return min(samples[-quarter:]) - min(samples[quarter : 2 * quarter])
 
 
-def watch(clients: dict[str, subprocess.Popen[str]], seconds: float) -> dict[str, list[int]]:
-    """Print the resident sets of the clients while they run; return them."""
-    samples: dict[str, list[int]] = {name: [] for name in clients}
-    started = time.monotonic()
-    for number in range(1, SAMPLES):
-        time.sleep(max(0.0, started + seconds * number / SAMPLES - time.monotonic()))
-        for name, client in clients.items():
-            if client.poll() is None:
-                samples[name].append(psutil.Process(client.pid).memory_info().rss)
-        resident = "  ".join(f"{name} {s[-1] / MIB:7.2f} MiB" for name, s in samples.items() if s)
-        print(f"{time.monotonic() - started:6.0f} s  {resident}", flush=True)
-    return samples
-
-
 def start(session: str, seconds: float, addresses: list[str]) -> subprocess.Popen[str]:
     """Start a client."""
     command = [sys.executable, "-m", "tests.soak", "--client", session, "--seconds", str(seconds)]
-    environment = os.environ | ALLOCATOR
     return subprocess.Popen(
-        [*command, *addresses], stdout=subprocess.PIPE, env=environment, text=True
+        [*command, *addresses], stdout=subprocess.PIPE, env=os.environ | ALLOCATOR, text=True
     )
 
 
-def judge(name: str, client: subprocess.Popen[str], samples: list[int]) -> bool:
-    """Print what a client did and what it cost; return whether that is as it should be."""
-    output, _ = client.communicate()
-    if client.returncode or len(samples) < SAMPLES // 2:
+def watch(name: str, client: subprocess.Popen[str]) -> bool:
+    """Print how a client fares, up to its end; return whether that is as it should be."""
+    samples: list[int] = []
+    assert client.stdout is not None
+    for line in client.stdout:
+        size, messages, connections = json.loads(line)
+        samples.append(size)
+        done = f"{messages:9,} messages {connections:9,} connections"
+        print(f"{name:17} {size / MIB:7.2f} MiB {done}", flush=True)
+    if client.wait() or len(samples) < SAMPLES:
         print(f"{name}: failed, exit {client.returncode}")
         return False
     growth = growth_of(samples)
     verdict = "no growth" if growth <= TOLERANCE else "GROWS"
-    print(f"{name}: {output.strip()}, {growth / MIB:+.2f} MiB, {verdict}")
+    print(f"{name}: {growth / MIB:+.2f} MiB, {verdict}")
     return growth <= TOLERANCE
 
 
@@ -180,8 +184,8 @@ def soak(seconds: float) -> bool:
         addresses = [plain.url, secure.url, refused, certificates.ca_file]
         clients = {s.partition(":")[2]: start(s, seconds, addresses) for s in SESSIONS}
         try:
-            samples = watch(clients, seconds)
-            return all([judge(name, client, samples[name]) for name, client in clients.items()])
+            with ThreadPoolExecutor() as watchers:
+                return all(list(watchers.map(watch, clients.keys(), clients.values())))
         finally:
             for client in clients.values():
                 client.kill()

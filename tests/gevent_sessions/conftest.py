@@ -3,42 +3,18 @@
 from __future__ import annotations
 
 import gc
-import socket
 import time
 from collections.abc import Iterator
-from contextlib import closing
 from typing import Any
 
 import gevent
 import pytest
 
+from tests.gevent_sessions.watchers import busy_with
 from tests.helpers.conversation import Wire, make_wire
 
 # What a test has ended may take this long, in seconds, to be gone.
 PATIENCE = 5.0
-
-
-def busy_with() -> dict[int, Any]:
-    """Return all that a hub still has to do something for: active watchers, living greenlets."""
-    gc.collect()
-    kinds = gevent.Greenlet, *watcher_kinds()
-    found = [thing for thing in gc.get_objects() if isinstance(thing, kinds)]
-    return {id(thing): thing for thing in found if is_busy(thing)}
-
-
-def watcher_kinds() -> tuple[type, type]:
-    """Return gevent's classes of what watches a descriptor, and of timers."""
-    loop = gevent.get_hub().loop
-    with socket.socket() as spare, closing(loop.io(spare.fileno(), 1)) as watcher:
-        return type(watcher), type(loop.timer(0))
-
-
-def is_busy(thing: Any) -> bool:
-    """Tell whether a watcher is active, or a greenlet alive."""
-    if isinstance(thing, gevent.Greenlet):
-        return bool(thing)
-    # What was active when its loop was destroyed calls itself active for ever.
-    return bool(thing.active) and "destroyed" not in repr(thing.loop)
 
 
 @pytest.fixture(autouse=True, scope="module")

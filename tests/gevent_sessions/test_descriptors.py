@@ -6,7 +6,6 @@ to the wrong reader.
 
 from __future__ import annotations
 
-import gc
 import socket
 from collections.abc import Callable
 from typing import Any
@@ -19,19 +18,13 @@ from lomond.websocket import WebSocket
 from lomond_gevent import GeventSession
 from lomond_gevent.transport import GeventTransport
 from tests.gevent_sessions.clients import Client
-from tests.gevent_sessions.conftest import watcher_kinds
+from tests.gevent_sessions.watchers import watched_descriptors
 from tests.helpers.conversation import ThreadTask, Wire, shrink_buffers
 from tests.helpers.echo_server import EchoServer
 from tests.helpers.frames import close_payload, server_frame
 from tests.helpers.scripted_server import Peer
 
 MIB = 1 << 20
-
-
-def watched_descriptors() -> list[int]:
-    """Return the descriptors that some hub watches."""
-    kind, _ = watcher_kinds()
-    return [each.fd for each in gc.get_objects() if isinstance(each, kind) and each.active]
 
 
 class SuspiciousSocket(socket.socket):
@@ -81,9 +74,14 @@ def hold(peer: Peer) -> None:
     peer.hold()
 
 
+def reset(peer: Peer) -> None:
+    peer.accept_upgrade()
+    peer.reset()
+
+
 ENDINGS: dict[str, tuple[Callable[[Peer], object], Callable[[Client], object]]] = {
     "the server ends it": (Peer.accept_upgrade, lambda _: None),
-    "the server resets it": (lambda peer: (peer.accept_upgrade(), peer.reset()), lambda _: None),
+    "the server resets it": (reset, lambda _: None),
     "close": (answer_close, lambda client: client.websocket.close()),
     "force_disconnect": (hold, lambda client: client.websocket.force_disconnect()),
     "force_disconnect in a thread": (

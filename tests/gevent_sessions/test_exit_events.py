@@ -58,6 +58,12 @@ def test_wait_of_persist_ends_in_time_when_it_is_not_set(make: Any, within: floa
     assert 0.1 <= watch.seconds < 0.1 + LATE
 
 
+def test_wait_of_persist_needs_no_exit_event() -> None:
+    with ticking() as late:
+        assert not GeventSession.sleep(0.1, None)
+    assert len(late) >= 5
+
+
 @KINDS
 def test_it_may_be_set_in_another_thread(echo_server: EchoServer, make: Any, within: float) -> None:
     exit_event = make()

@@ -52,6 +52,11 @@ class Places:
             filler.connect_ex(listener.getsockname())
         return lambda: list(connect("ws://{}:{}/".format(*listener.getsockname())))
 
+    def proxy(self) -> Step:
+        server = self._serve("tcp", [Peer.read_request, Peer.hold])
+        proxies = {"http": server.url.replace("ws:", "http:")}
+        return lambda: list(connect(WebSocket("ws://name.example.org/", proxies=proxies)))
+
     def tls(self) -> Step:
         server = self._serve("tcp", [Peer.hold])
         return lambda: list(connect(server.url.replace("ws:", "wss:")))

@@ -16,7 +16,7 @@ from gevent.event import Event as Signal
 
 from lomond import events
 from lomond.websocket import WebSocket
-from lomond_gevent import resolver
+from lomond_gevent import connect, resolver
 from tests.gevent_sessions.clients import Client, wait_until
 from tests.helpers.conversation import Stopwatch, is_in_time
 from tests.helpers.echo_server import EchoServer
@@ -163,6 +163,18 @@ def test_error_of_the_resolver_reaches_all_who_asked(
     ends = [client.end() for client in [Client(name_of(echo_server)) for _ in range(3)]]
     assert [(end.phase, end.kind, end.retryable) for end in ends] == [("dns", "dns", True)] * 3
     assert all("no such name" in end.reason for end in ends)
+
+
+def test_error_of_the_resolver_that_is_none_of_the_networks_comes_out(
+    echo_server: EchoServer, names: Resolver
+) -> None:
+    def fail(*_: object) -> Any:
+        raise ZeroDivisionError
+
+    names.answer = fail
+    names.may_answer.set()
+    with pytest.raises(ZeroDivisionError):
+        list(connect(name_of(echo_server)))
 
 
 def test_look_up_that_somebody_kills_is_no_connection(

@@ -42,7 +42,7 @@ def test_flooded_connections_do_not_starve_their_neighbours(wire: Wire, flood: b
             client.greenlet.kill()
     # Of three connections that are read in turn, none takes the hub for long.
     assert len(late) >= 5
-    assert sorted(late)[len(late) // 2] < 0.05
+    assert sorted(late)[len(late) // 2] < 0.2
 
 
 def test_handler_that_is_slow_has_its_pings_and_polls_when_it_asks_for_them(tcp: Wire) -> None:

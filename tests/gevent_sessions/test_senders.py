@@ -6,8 +6,12 @@ nobody waits for, because their sender was killed, are written by the hub.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
 import gevent
 import pytest
+from gevent.event import Event as Signal
 
 from lomond import events
 from lomond.errors import TransportFail
@@ -16,10 +20,11 @@ from tests.gevent_sessions.clients import Client, wait_until
 from tests.helpers.conversation import Wire, shrink_buffers
 from tests.helpers.echo_server import EchoServer
 from tests.helpers.frames import close_payload, parse_client_frames, server_frame
-from tests.helpers.scripted_server import Peer
+from tests.helpers.scripted_server import Peer, ScriptedServer
 
 KIB = 1024
 MIB = 1024 * KIB
+FOUR_MIB = bytes(4 * MIB)
 
 
 def close_at_the_end(peer: Peer) -> None:
@@ -85,16 +90,15 @@ def test_sender_that_is_killed_in_line_sends_nothing_and_the_next_goes_on(wire: 
     assert binaries(server.received) == [messages[0], messages[2]]
 
 
-def test_rest_of_a_killed_senders_frame_is_written_while_the_loop_is_in_its_handler(
-    wire: Wire,
-) -> None:
-    handler_may_return = gevent.event.Event()
+@contextmanager
+def killed_sender(
+    wire: Wire, script: Callable[[Peer], object]
+) -> Iterator[tuple[Client, ScriptedServer, Signal]]:
+    """Kill who sends 4 MiB in the middle of that, while the loop is in its handler.
 
-    def script(peer: Peer) -> None:
-        shrink_buffers(peer.stream.socket)
-        peer.accept_upgrade()
-        peer.hold(0.1)
-        assert peer.read_frame() == (0x82, bytes(4 * MIB))
+    The handler returns when the signal is set.
+    """
+    handler_may_return = Signal()
 
     def stay(event: events.Event) -> None:
         if isinstance(event, events.Ready):
@@ -103,12 +107,54 @@ def test_rest_of_a_killed_senders_frame_is_written_while_the_loop_is_in_its_hand
     with wire.server(script) as server:
         client = Client(wire.websocket(server), stay, small_buffers=True, ping_rate=0)
         client.wait_for(events.Ready)
-        sender = gevent.spawn(client.websocket.send_binary, bytes(4 * MIB))
+        sender = gevent.spawn(client.websocket.send_binary, FOUR_MIB)
         gevent.sleep(0.02)
         sender.kill()
-        wait_until(lambda: len(server.received) > 4 * MIB, "the rest of the frame")
+        yield client, server, handler_may_return
+
+
+def accept_and_hold(peer: Peer) -> None:
+    shrink_buffers(peer.stream.socket)
+    peer.accept_upgrade()
+    peer.hold(0.1)
+
+
+def test_rest_of_a_killed_senders_frame_is_written_while_the_loop_is_in_its_handler(
+    wire: Wire,
+) -> None:
+    def script(peer: Peer) -> None:
+        accept_and_hold(peer)
+        assert peer.read_frame() == (0x82, FOUR_MIB)
+
+    with killed_sender(wire, script) as (client, server, handler_may_return):
+        wait_until(lambda: len(server.received) > len(FOUR_MIB), "the rest of the frame")
         handler_may_return.set()
         assert client.end().kind == "eof"
+
+
+def test_next_sender_goes_on_behind_a_killed_senders_frame(wire: Wire) -> None:
+    def script(peer: Peer) -> None:
+        accept_and_hold(peer)
+        assert peer.read_frame() == (0x82, FOUR_MIB)
+        assert peer.read_frame() == (0x82, b"behind it")
+
+    with killed_sender(wire, script) as (client, _server, handler_may_return):
+        client.websocket.send_binary(b"behind it")
+        handler_may_return.set()
+        assert client.end().kind == "eof"
+
+
+def test_rest_of_a_killed_senders_frame_that_nobody_takes_is_dropped(tcp: Wire) -> None:
+    def script(peer: Peer) -> None:
+        accept_and_hold(peer)
+        peer.reset()
+
+    with killed_sender(tcp, script) as (client, server, handler_may_return):
+        wait_until(lambda: server.peers[0].stream.socket.fileno() < 0, "the reset")
+        gevent.sleep(0.02)
+        handler_may_return.set()
+        end = client.end()
+    assert (end.phase, end.kind) == ("open", "reset")
 
 
 def test_connection_that_ends_ends_its_senders(wire: Wire) -> None:
@@ -126,7 +172,7 @@ def test_connection_that_ends_ends_its_senders(wire: Wire) -> None:
 
 def error_of_sending(websocket: WebSocket) -> Exception | None:
     try:
-        websocket.send_binary(bytes(4 * MIB))
+        websocket.send_binary(FOUR_MIB)
     except Exception as error:
         return error
     return None
@@ -151,6 +197,13 @@ def test_send_in_a_callback_of_the_hub_works_where_it_need_not_wait(
     gevent.get_hub().loop.run_callback(client.websocket.send_text, "from the hub")
     assert client.wait_for(events.Text).text == "from the hub"
     client.stop()
+
+
+def test_closing_in_a_callback_of_the_hub_does_not_wait(echo_server: EchoServer) -> None:
+    client = Client(WebSocket(echo_server.url), poll=60)
+    client.wait_for(events.Ready)
+    gevent.get_hub().loop.run_callback(client.websocket.close)
+    assert client.end().graceful
 
 
 @pytest.mark.parametrize("number", [1, 3])

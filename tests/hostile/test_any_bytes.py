@@ -18,7 +18,8 @@ from tests.helpers.frames import server_frame
 from tests.helpers.scripted_server import Peer, ScriptedServer
 
 PHASES = ["tls", "proxy", "upgrade", "headers", "frames", "compressed"]
-TIMES = 10
+EXPECTED = {"tls": "tls", "proxy": "proxy", "upgrade": "handshake", "headers": "handshake"}
+TIMES = 12
 
 
 def noise(chance: Random) -> bytes:
@@ -26,7 +27,10 @@ def noise(chance: Random) -> bytes:
     if chance.random() < 0.5:
         return chance.randbytes(chance.choice([1, 10, 300, 20_000]))
     sizes = [chance.choice([0, 1, 125, 126, 3000]) for _ in range(5)]
-    return b"".join(server_frame(chance.randrange(256), chance.randbytes(s)) for s in sizes)
+    heads = [chance.choice([0x81, 0x82, 0x88, 0x89, 0xC1, chance.randrange(256)]) for _ in sizes]
+    return b"".join(
+        server_frame(head, chance.randbytes(size)) for head, size in zip(heads, sizes, strict=True)
+    )
 
 
 def misbehave(peer: Peer, phase: str) -> None:

@@ -186,6 +186,20 @@ def test_proxy_is_bypassed_for_whole_names_and_networks_only(
     assert routes(session_class, monkeypatch, **environment) == (0 if is_bypassed else 1, 1)
 
 
+@pytest.mark.parametrize("no_proxy", ["ample.test", "example.test.", "example", "test.example"])
+def test_proxy_is_not_bypassed_for_the_end_of_a_name(
+    session_class: Session, monkeypatch: pytest.MonkeyPatch, no_proxy: str
+) -> None:
+    with (
+        ScriptedServer([Peer.accept_upgrade, GOODBYE, Peer.read_frame]) as server,
+        ConnectProxy(forward_to=server.address) as proxy,
+    ):
+        monkeypatch.setenv("http_proxy", proxy.url)
+        monkeypatch.setenv("NO_PROXY", no_proxy)
+        seen = converse(WebSocket("ws://an-example.test/").connect(session_class))
+    assert (ending_of(seen).graceful, len(proxy.requests)) == (True, 1)
+
+
 # ---- Retry-After -----------------------------------------------------------------------------
 
 UNREADABLE = [
