@@ -1,13 +1,15 @@
 """Lomond on greenlets: thousands of WebSockets in one process, each a plain stream of events.
 
-import gevent
-from lomond_gevent import connect
+    import gevent
+    from lomond_gevent import connect
 
-def watch(url):
-    for event in connect(url):
-        ...
+    def watch(url):
+        for event in connect(url):
+            ...
 
-gevent.joinall([gevent.spawn(watch, "wss://example.org/feed") for _ in range(1000)])
+    gevent.joinall([gevent.spawn(watch, "wss://example.org/feed") for _ in range(1000)])
+
+Nothing has to be monkey-patched, and nothing is made at import.
 """
 
 from __future__ import annotations
