@@ -15,6 +15,7 @@ import pytest
 
 from lomond import WebSocket, events
 from lomond.session import WebsocketSession
+from lomond_gevent import GeventSession
 from tests.helpers.conversation import (
     Interrupted,
     Stopwatch,
@@ -30,6 +31,10 @@ from tests.helpers.frames import close_payload, parse_client_frames, server_fram
 from tests.helpers.scripted_server import Peer
 
 Session = type[WebsocketSession]
+
+# A greenlet is killed where it waits. Into a thread nothing but a debugger raises, and that
+# between any two instructions, where no code can promise whole frames.
+with_greenlets = pytest.mark.parametrize("session_class", [GeventSession])
 
 MIB = 1 << 20
 POLL = 0.05
@@ -113,6 +118,7 @@ def test_compressed_messages_of_several_senders_come_back(
         assert [text for text in echoes if text.startswith(f"{sender} ")] == own
 
 
+@with_greenlets
 def test_sender_that_is_interrupted_leaves_a_whole_frame(
     wire: Wire, session_class: Session, world: World
 ) -> None:
@@ -143,6 +149,7 @@ def test_sender_that_is_interrupted_leaves_a_whole_frame(
     tasks[1].result()
 
 
+@with_greenlets
 def test_rest_of_an_interrupted_send_is_the_loops(
     wire: Wire, session_class: Session, world: World
 ) -> None:
@@ -175,6 +182,7 @@ def test_rest_of_an_interrupted_send_is_the_loops(
     assert stopwatch.seconds < 5
 
 
+@with_greenlets
 def test_sender_that_is_interrupted_in_line_does_not_keep_the_others(
     tcp: Wire, session_class: Session, world: World
 ) -> None:
