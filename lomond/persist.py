@@ -74,7 +74,8 @@ class BackOffPolicy:
             # 2 ** 1024 does not fit a float; after 64 failures max_wait decides anyway.
             self._failures = min(self._failures + 1, 64)
         if retry_after is not None:
-            asked = max(self._min_wait, min(retry_after, MAX_RETRY_AFTER))
+            least = self._min_wait if retryable else self._max_wait
+            asked = max(least, min(retry_after, MAX_RETRY_AFTER))
             # Everybody was told the same, and must not come back at the same moment.
             return asked + chance * max(0.0, min(self._min_wait, MAX_RETRY_AFTER - asked))
         if not retryable:

@@ -1,34 +1,28 @@
-"""Connections that come back, for real: with small waits, and ended from outside.
+"""Connections that come back, for real, with small waits.
 
 RFC 6455 §7.2.3: "clients SHOULD use some form of backoff when trying to reconnect after abnormal
 closures". How long the waits are is decided, and tested, without a clock; here is what is waited
-for, and how `exit_event` ends all of it, within a second where a connection is live.
+for. How `exit_event` ends it is in `test_exit_event`.
 """
 
 from __future__ import annotations
 
 import socket
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
-import gevent.event
 import pytest
 
 import lomond_gevent
 from lomond import WebSocket, events
 from lomond.persist import persist
 from lomond.session import WebsocketSession
-from lomond_gevent import GeventSession
 from tests.helpers.conversation import (
     LATE,
     Stopwatch,
     Wire,
-    World,
-    converse,
     names_of,
     open_sockets_to,
-    patch_resolver,
     read_until,
 )
 from tests.helpers.frames import close_payload, server_frame
@@ -39,7 +33,6 @@ Session = type[WebsocketSession]
 CLOSE = server_frame(0x88, close_payload(1000))
 SERVE = [Peer.accept_upgrade, server_frame(0x81, b"hi") + CLOSE, Peer.read_frame]
 SHORT = {"min_wait": 0.05, "max_wait": 0.1}
-LONG = {"min_wait": 60, "max_wait": 60}
 
 
 def take(stream: Iterator[events.Event], kind: type[events.Event], count: int) -> list[Any]:
@@ -196,149 +189,6 @@ def test_retry_after_is_ignored_where_it_is_not_to_be_respected(
         tcp, session_class, script, min_wait=1, max_wait=2, respect_retry_after=False
     )
     assert 1 <= delay <= 2
-
-
-# ---- the exit event --------------------------------------------------------------------------
-
-
-@pytest.fixture(params=[threading.Event, gevent.event.Event], ids=["threading", "gevent"])
-def exit_event(request: pytest.FixtureRequest) -> Any:
-    return request.param()
-
-
-def set_soon(world: World, exit_event: Any, condition: Callable[[], bool] = lambda: True) -> Any:
-    """Set the event from beside the loop, once a condition holds; return the stopwatch's task."""
-
-    def set_it() -> Stopwatch:
-        while not condition():
-            world.sleep(0.01)
-        world.sleep(0.05)
-        exit_event.set()
-        return Stopwatch()
-
-    return world.spawn(set_it)
-
-
-# gevent's event is for greenlets: what sets it in another thread does not wake this one.
-beside = pytest.mark.parametrize(
-    ("session_class", "exit_event"),
-    [
-        (WebsocketSession, threading.Event),
-        (GeventSession, threading.Event),
-        (GeventSession, gevent.event.Event),
-    ],
-    indirect=["exit_event"],
-)
-
-
-def test_exit_event_that_is_set_before_tries_nothing(
-    tcp: Wire, session_class: Session, exit_event: Any
-) -> None:
-    exit_event.set()
-    with tcp.server([]) as server:
-        stream = persist(tcp.websocket(server), exit_event=exit_event, session_class=session_class)
-        assert list(stream) == []
-    assert server.peers == []
-
-
-@pytest.mark.parametrize("kind", [events.Connecting, events.Connected])
-def test_exit_event_set_while_connecting_gives_up(
-    tcp: Wire, session_class: Session, exit_event: Any, kind: type[events.Event]
-) -> None:
-    with tcp.server([Peer.read_until_end]) as server:
-        stream = persist(tcp.websocket(server), exit_event=exit_event, session_class=session_class)
-        seen = converse(stream, {kind: lambda _: exit_event.set()})
-        assert open_sockets_to(server) == []
-    assert isinstance(seen[-1], (events.ConnectFail, events.Disconnected))
-    assert seen[-1].kind == "closed"
-    assert isinstance(seen[-2], kind)
-
-
-def test_exit_event_set_at_an_event_closes_with_going_away(
-    wire: Wire, session_class: Session, exit_event: Any
-) -> None:
-    def script(peer: Peer) -> None:
-        peer.accept_upgrade()
-        assert peer.read_frame() == (0x88, close_payload(1001))
-        peer.send(server_frame(0x88, close_payload(1001)))
-
-    with wire.server(script) as server:
-        stream = persist(
-            wire.websocket(server),
-            ping_rate=0,
-            exit_event=exit_event,
-            session_class=session_class,
-        )
-        seen: list[Any] = converse(stream, {events.Ready: lambda _: exit_event.set()})
-    assert names_of(seen)[2:] == ["ready", "closed", "disconnected"]
-    assert (seen[-1].graceful, seen[-1].code, seen[-1].closed_by) == (True, 1001, "client")
-
-
-@beside
-@pytest.mark.parametrize("answers", [True, False])
-def test_exit_event_ends_a_live_connection_within_a_second(
-    tcp: Wire, session_class: Session, world: World, exit_event: Any, answers: bool
-) -> None:
-    def script(peer: Peer) -> None:
-        peer.accept_upgrade()
-        if answers:
-            peer.send(server_frame(*peer.read_frame()))
-        else:
-            peer.read_until_end()
-
-    with tcp.server(script) as server:
-        websocket = tcp.websocket(server)
-        stream = persist(websocket, exit_event=exit_event, session_class=session_class, ping_rate=0)
-        setter = set_soon(world, exit_event, lambda: websocket.session is not None)
-        seen: list[Any] = list(stream)
-        seconds = setter.result().seconds
-    assert names_of(seen)[-1] == "disconnected"
-    assert seen[-1].graceful is answers
-    # An event of threading's has to be asked for, each quarter of a second.
-    is_seen = 0.0 if hasattr(exit_event, "rawlink") else 0.25
-    assert seconds <= (0.0 if answers else 1.0) + is_seen + LATE
-
-
-@beside
-def test_exit_event_ends_a_wait(
-    tcp: Wire, session_class: Session, world: World, exit_event: Any
-) -> None:
-    with tcp.server(SERVE) as server:
-        websocket = tcp.websocket(server)
-        stream = persist(websocket, exit_event=exit_event, session_class=session_class, **LONG)
-        seen = take(stream, events.BackOff, 1)
-        setter = set_soon(world, exit_event)
-        rest = list(stream)
-        seconds = setter.result().seconds
-    assert (seen[-1].delay, rest) == (60, [])
-    assert seconds <= LATE + (0.0 if hasattr(exit_event, "rawlink") else 0.25)
-
-
-@beside
-def test_exit_event_ends_a_look_up(
-    session_class: Session, world: World, exit_event: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    is_over = world.make_event()
-    patch_resolver(monkeypatch, lambda *_: is_over.wait() and [])
-    websocket = WebSocket("ws://slow.example.org")
-    stream = persist(websocket, exit_event=exit_event, session_class=session_class)
-    setter = set_soon(world, exit_event)
-    seen: list[Any] = list(stream)
-    seconds = setter.result().seconds
-    is_over.set()
-    assert names_of(seen) == ["connecting", "connect_fail"]
-    assert (seen[-1].phase, seen[-1].kind) == ("dns", "closed")
-    assert seconds <= LATE + 0.25
-
-
-def test_exit_event_set_at_back_off_ends_it(
-    tcp: Wire, session_class: Session, exit_event: Any
-) -> None:
-    with tcp.server(SERVE) as server:
-        websocket = tcp.websocket(server)
-        stream = persist(websocket, exit_event=exit_event, session_class=session_class, **LONG)
-        seen = converse(stream, {events.BackOff: lambda _: exit_event.set()})
-    assert names_of(seen)[-2:] == ["disconnected", "back_off"]
 
 
 def test_leaving_the_loop_closes_the_connection(wire: Wire, session_class: Session) -> None:

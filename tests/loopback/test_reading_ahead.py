@@ -199,11 +199,14 @@ def test_peer_that_ends_while_a_handler_sends(tcp: Wire, session_class: Session,
     assert ending_of(seen).kind in ("eof", "reset")
 
 
-def test_exit_event_ends_a_handlers_send(tcp: Wire, session_class: Session, world: World) -> None:
+def test_exit_event_ends_a_handlers_send(
+    tcp: Wire, session_class: Session, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def set_soon() -> None:
         world.sleep(POLL)
         exit_event.set()
 
+    monkeypatch.setattr("lomond.exchange.EXIT_TIMEOUT", TIMEOUT)
     exit_event = threading.Event()
     errors = []
     with tcp.server([accept, Peer.hold]) as server:
@@ -213,8 +216,8 @@ def test_exit_event_ends_a_handlers_send(tcp: Wire, session_class: Session, worl
         start = {events.Ready: lambda _: errors.append(error_of(websocket.send_binary, HALF * 4))}
         clock = Clock(stream, start)
     assert isinstance(errors[0], TransportFail)
-    # Seen within a quarter of a second, and a second for the server to answer.
-    assert clock.until_end() <= POLL + 0.25 + 1.0 + LATE
+    # An event of threading's is asked for each quarter of a second.
+    assert clock.until_end() <= POLL + 0.25 + TIMEOUT + LATE
     assert (clock.end.kind, clock.end.closed_by) == ("close_timeout", "client")
 
 

@@ -132,6 +132,10 @@ def test_what_the_server_asks_for_goes_before_max_wait() -> None:
     assert BackOffPolicy(5, 30).next_delay(0.0, retry_after=60.0, retryable=False) == 60
 
 
+def test_what_is_not_worth_repeating_waits_for_max_wait_whatever_the_server_asks_for() -> None:
+    assert BackOffPolicy(5, 30).next_delay(0.0, retry_after=0.0, retryable=False) == 30
+
+
 def test_min_wait_goes_before_the_longest_that_a_server_can_ask_for() -> None:
     assert BackOffPolicy(400, 500).next_delay(0.0, retry_after=60.0) == 400
 
