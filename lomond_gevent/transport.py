@@ -134,8 +134,6 @@ class GeventTransport(Transport):
             self._wait_for(readable * READABLE | writable * WRITABLE, deadline, self._sleeper)
         else:
             self._wait_to_read(deadline, self._sleeper)
-        # A fork copies every greenlet, those that wait as well.
-        self.check_process()
 
     def _wait_to_read(self, deadline: float, sleeper: _Sleeper) -> None:
         hub = self._hub
@@ -151,6 +149,8 @@ class GeventTransport(Transport):
             sleeper.greenlet = greenlet
             watcher.start(greenlet.switch)
             hub.switch()
+            # A fork copies every greenlet, those that wait as well.
+            self.check_process()
         finally:
             sleeper.greenlet = None
             # A hub that was destroyed has left its watchers as they were, or taken them along.
@@ -168,7 +168,6 @@ class GeventTransport(Transport):
         finally:
             others = tuple(other for other in self._sender_sleepers if other is not sleeper)
             self._sender_sleepers = others
-        self.check_process()
 
     def _wait_for(self, conditions: int, deadline: float, sleeper: _Sleeper) -> None:
         """Wait with a watcher of its own, or without conditions for nothing but a wake."""
@@ -183,6 +182,7 @@ class GeventTransport(Transport):
             if sleeper.watcher is not None:
                 sleeper.watcher.start(greenlet.switch)
             hub.switch()
+            self.check_process()
         finally:
             sleeper.greenlet = None
             sleeper.stop()

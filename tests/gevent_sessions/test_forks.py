@@ -65,12 +65,13 @@ def test_child_gets_clear_errors_and_the_parent_goes_on(
         result: Any = run_program("forked", how, certificates.ca_file, *urls, started_by=started_by)
     child = {"send": ERROR, "next": [ERROR] * 3, "close": "no error", "at_once": True}
     copies = {} if how == "thread" else {"copies": [ERROR] * 3}
-    assert result["child"] == child | copies | {"anew": "anew"}
+    assert result["child"] == child | copies | {"by name": "child"}
     assert result["parent"] == {
         "texts": ["after the fork"] * 4,
         "sent": "no error",
         "ends": ["disconnected"] * 3,
         "connecting": "no error",
+        "by name": "parent",
     }
     # RFC 6455 §5.3: the masking key must be unpredictable, also from another process's frames.
     assert result["shared_keys"] == 0

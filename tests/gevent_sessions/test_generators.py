@@ -170,3 +170,15 @@ def test_iterator_at_rest_does_not_keep_the_hub_alive(tcp: Wire) -> None:
         assert gevent.wait(timeout=5)
         assert watch.seconds < 1
         del references
+
+
+def test_bytes_that_are_left_over_do_not_keep_the_hub_alive(tcp: Wire) -> None:
+    with tcp.server([Peer.accept_upgrade, Peer.hold]) as server:
+        websocket, references = connected_to(server)
+        sender = gevent.spawn(websocket.send_binary, bytes(64 * MIB))
+        gevent.sleep(0.02)
+        sender.kill()
+        watch = Stopwatch()
+        assert gevent.wait(timeout=5)
+        assert watch.seconds < 1
+        del references

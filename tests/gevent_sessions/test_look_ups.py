@@ -115,6 +115,14 @@ def test_look_up_ends_at_the_deadline_and_is_given_up(
     assert len(names.asked) == 1
 
 
+def test_deadline_of_a_look_up_keeps_the_hub_alive(
+    echo_server: EchoServer, names: Resolver
+) -> None:
+    # In the main greenlet, and with a resolver that has nothing to wait for: no LoopExit.
+    *_, end = connect(name_of(echo_server), open_timeout=0.1)
+    assert (end.name, end.phase, end.kind) == ("connect_fail", "dns", "timeout")  # type: ignore[attr-defined]
+
+
 def test_who_gives_up_leaves_the_look_up_to_the_others(
     echo_server: EchoServer, names: Resolver
 ) -> None:

@@ -4,7 +4,8 @@
 
 One of its connections waits for messages, and three are not iterated at the moment: one of those
 has a ping to send, one is over TLS. One is in the middle of a long message, which its server begins
-to read later, and one in the middle of a TLS handshake, with which its server goes on later.
+to read later, one in the middle of a TLS handshake, with which its server goes on later, and one
+waits for a name.
 Prints what the child met, and what the parent went on to do.
 """
 
@@ -19,6 +20,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import gevent
+from gevent import monkey
 
 from lomond import WebSocket, events
 from lomond.errors import WebSocketUnavailable
@@ -59,6 +61,11 @@ def rest(websocket: WebSocket, kind: type[events.Event], **options: Any) -> Iter
     return stream
 
 
+def look_up_slowly(*args: Any) -> Any:
+    """Do as gevent's resolver does, which has threads of its own."""
+    return gevent.get_hub().threadpool.apply(lambda: (time.sleep(0.2), native_look_up(*args))[1])
+
+
 def until(condition: Callable[[], object]) -> None:
     """Let the greenlets go on until something has come true."""
     give_up = time.monotonic() + 10
@@ -67,12 +74,12 @@ def until(condition: Callable[[], object]) -> None:
         gevent.sleep(0.005)
 
 
-def connect_anew() -> str:
-    """Make a connection, by a name that has to be looked up; return what comes back over it."""
+def connect_by_name(text: str) -> str:
+    """Make a connection by a name, which is being looked up; return what comes back over it."""
     websocket = WebSocket(echo_url.replace("127.0.0.1", "localhost"))
     for event in connect(websocket):
         if isinstance(event, events.Ready):
-            websocket.send_text("anew")
+            websocket.send_text(text)
         elif isinstance(event, events.Text):
             return event.text
     return repr(event)
@@ -91,7 +98,7 @@ def be_the_child() -> None:
         # Only the thread of the hub has greenlets that go on, on copies of their sockets.
         gevent.sleep(0.5)
         met["copies"] = [listener.value, sender.value, connecting.value]
-    met["anew"] = connect_anew()
+    met["by name"] = connect_by_name("child")
     met["keys"] = [make_key().hex() for _ in range(200)]
     os.write(writing, json.dumps(met).encode())
 
@@ -125,6 +132,9 @@ streams = [
     rest(resting[1], events.Poll, poll=60, ping_rate=0),
     rest(resting[2], events.Poll, poll=60, ping_rate=0),
 ]
+native_look_up = monkey.get_original("socket", "getaddrinfo")
+gevent.get_hub().resolver.getaddrinfo = look_up_slowly
+looking_up = gevent.spawn(connect_by_name, "parent")
 connecting = gevent.spawn(listen, WebSocket(slow_tls_url, ssl_cafile=cafile))
 sender = gevent.spawn(outcome_of, sending.send_binary, bytes(SIZE))
 gevent.sleep(0.05)
@@ -150,5 +160,6 @@ for websocket in (waiting, sending, *resting):
 ends = [list(stream)[-1].name for stream in streams]
 gevent.joinall([listener, slow_listener, connecting], timeout=10)
 parent = {"texts": texts, "sent": sent, "ends": ends, "connecting": connecting.value}
+parent["by name"] = looking_up.get(timeout=10)
 shared_keys = len(set(keys) & set(child.pop("keys")))
 print(json.dumps({"child": child, "parent": parent, "shared_keys": shared_keys}))
