@@ -292,6 +292,7 @@ try:
     while True:
         held.append(open("/dev/null"))
 except OSError:
+    # The limit is reached, which is what was wanted.
     pass
 for spare in range(3):
     *_, end = websocket.connect(Session)
