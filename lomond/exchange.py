@@ -52,6 +52,7 @@ class Exchange:
         "_outbox",
         "_send_timeout",
         "_turn",
+        "is_abandoned",
         "protocol",
         "transport",
     )
@@ -69,6 +70,8 @@ class Exchange:
         self.transport = transport
         self._outbox = Outbox(protocol.outgoing)
         self._lock = lock
+        self.is_abandoned = False
+        """Set once the application ended it at once: what it has not seen yet, it never will."""
         # What the socket said, and the error, until the loop has read all that came before.
         self._failure: tuple[str, OSError] | None = None
         # Senders.
@@ -104,25 +107,33 @@ class Exchange:
 
     def read(self) -> list[Event]:
         """Wait for bytes or the next deadline; return what happened, perhaps nothing."""
+        self._admit_reader()
         protocol = self.protocol
         # Set before looking: who reads ahead from now on wakes the loop.
         self._is_reading = True
         try:
-            if not self._ahead and not protocol.has_more and not protocol.is_finished:
+            if not (self._ahead or protocol.has_more or protocol.is_finished):
                 is_left_over = protocol.outgoing.is_congested and not self._turn.is_taken
-                self.transport.wait(protocol.next_due, True, is_left_over)
+                self.transport.wait(protocol.heartbeat.next_due, True, is_left_over)
         finally:
             self._is_reading = False
         with self._lock:
             if self._ahead:
                 batch, self._ahead = self._ahead, []
+            elif protocol.is_finished:
+                batch = []
             else:
-                batch = [] if protocol.is_finished else self._read_step()
+                batch = self._read_step()
             self._ahead_limit = protocol.bytes_received + READ_AHEAD
             return batch
 
+    def _admit_reader(self) -> None:
+        """Raise WebSocketUnavailable where this is not the one to read."""
+        self.transport.check_process()
+
     def step(self, step: Callable[..., list[Event] | None], *args: Any) -> list[Event]:
         """Take one step of the loop that reads nothing, and write what it queued."""
+        self.transport.check_process()
         with self._lock:
             batch = step(*args)
             self._flush_quietly()
@@ -130,28 +141,34 @@ class Exchange:
 
     def _read_step(self) -> list[Event]:
         protocol = self.protocol
-        if protocol.has_more:
-            batch = protocol.receive_more(monotonic())
-        else:
-            data = self._receive()
-            now = monotonic()
-            if data:
-                batch = protocol.receive(data, time(), now)
-            else:
-                batch = [] if data is None else self._end()
-            # After the read: what has arrived is proof of life, however late it is looked at.
-            if now >= protocol.next_due and not protocol.has_more:
-                batch = batch + protocol.tick(now)
-        if self._outbox.has_work:
+        try:
+            batch = protocol.receive_more(monotonic()) if protocol.has_more else self._receive()
+        except MemoryError as error:
+            protocol.abort("disconnected; out of memory", "resources", error)
+            return []
+        outgoing = protocol.outgoing
+        if outgoing.frames or outgoing.is_congested:
             self._flush_quietly()
         return batch
 
-    def _receive(self) -> bytes | None:
+    def _receive(self) -> list[Event]:
+        protocol, channel = self.protocol, self.transport.channel
+        assert channel is not None, "nothing is read before there is a connection"
+        data: bytes | None = b""
         try:
-            return self.transport.receive()
+            data = channel.receive()
         except OSError as error:
             self._failure = "socket fail; recv fail", error
-            return b""
+        now = monotonic()
+        batch: list[Event] = []
+        if data:
+            batch = protocol.receive(data, time(), now)
+        elif data is not None:
+            batch = self._end()
+        # After the read: what has arrived is proof of life, however late it is looked at.
+        if now >= protocol.heartbeat.next_due and not protocol.has_more:
+            return batch + protocol.tick(now)
+        return batch
 
     def _end(self) -> list[Event]:
         if self._failure is None:
@@ -171,11 +188,12 @@ class Exchange:
         Raises what the step raises, and TransportFail where the socket fails, or has not taken
         all within `send_timeout` seconds, which ends the connection: a frame is half written.
         """
+        if self._delegate(step, args):
+            return
         gate: Gate | None = None
         has_turn = False
         try:
             with self._lock:
-                self.transport.check_process()
                 if not self._turn.is_taken:
                     step(*args)
                     if self._flush():
@@ -195,9 +213,19 @@ class Exchange:
             if has_turn or gate is not None:
                 self._leave_turn(gate)
 
+    def _delegate(self, _step: Callable[..., None], _args: tuple[Any, ...]) -> bool:
+        """Have the right thread take the step; False where that is this one.
+
+        Raises WebSocketUnavailable in a process that has forked off since.
+        """
+        self.transport.check_process()
+        return False
+
     def _await_turn(self, gate: Gate, deadline: float) -> None:
         if not gate.wait(None if deadline == inf else deadline - monotonic()):
             raise TransportFail(f"other messages took the {self._send_timeout}s of send_timeout")
+        # A fork copies every greenlet, those that wait as well.
+        self.transport.check_process()
 
     def _leave_turn(self, gate: Gate | None) -> None:
         with self._lock:
@@ -240,8 +268,6 @@ class Exchange:
         return TransportFail(text)
 
     def _flush(self) -> bool:
-        # Here as well: a fork copies every greenlet, those that are about to write as well.
-        self.transport.check_process()
         channel = self.transport.channel
         assert channel is not None, "nothing is queued before there is a connection"
         try:
@@ -281,6 +307,10 @@ class Exchange:
         """End at once, without another word to the peer."""
         with self._lock:
             self.protocol.abort(reason, kind)
+            self._ahead = []
+            # The loop looks at the clock between two events, and then at this.
+            self.is_abandoned = True
+            self.protocol.heartbeat.interrupt()
         self.transport.cancel()
 
     def leave(self) -> None:

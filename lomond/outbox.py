@@ -21,11 +21,6 @@ class Outbox:
         self._outgoing = outgoing
         self._rest: bytes | memoryview = b""
 
-    @property
-    def has_work(self) -> bool:
-        """Tell whether `flush` has something to write."""
-        return self._outgoing.is_congested or not self._outgoing.is_empty
-
     def flush(self, channel: Channel) -> bool:
         """Write without waiting; tell whether all is with the kernel. Raises OSError."""
         outgoing = self._outgoing
@@ -34,15 +29,15 @@ class Outbox:
             sent = channel.send(rest)
             if sent == len(rest):
                 self._rest = b""
-                rest = outgoing.take()
+                # Nothing is queued meanwhile, but it may have been behind what was left over.
+                rest = outgoing.take() if outgoing.is_congested else b""
                 continue
             rest = self._rest = memoryview(rest)[sent:]
             if not sent:
                 outgoing.is_congested = True
                 return False
-        is_flushed = channel.flush()
-        outgoing.is_congested = not is_flushed
-        return is_flushed
+        outgoing.is_congested = not channel.flush()
+        return not outgoing.is_congested
 
     def clear(self) -> None:
         """Drop what cannot be written any more."""

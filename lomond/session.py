@@ -177,7 +177,7 @@ class WebsocketSession:
         self._exit_event = exit_event
         return self._run(settings)
 
-    def _run(self, settings: Settings) -> Iterator[events.Event]:
+    def _make_exchange(self, settings: Settings) -> Exchange:
         protocol = ClientProtocol(self._state.request, settings)
         self._state.protocol = protocol
         transport = self.transport_class(self._exit_event)
@@ -187,6 +187,12 @@ class WebsocketSession:
         self._exchange = exchange
         if self._is_closed:
             exchange.abort("closed", "closed")
+        return exchange
+
+    def _run(self, settings: Settings) -> Iterator[events.Event]:
+        exchange = self._make_exchange(settings)
+        protocol, heartbeat = exchange.protocol, exchange.protocol.heartbeat
+        exit_event, tracer = self._exit_event, self._state.tracer
         try:
             yield events.Connecting(self.websocket.safe_url)
             first = self._connect(exchange, settings.open_timeout or inf)
@@ -196,10 +202,19 @@ class WebsocketSession:
             del first
             event: events.Event | None = None
             while not (protocol.is_finished and exchange.has_ended):
-                batch = self._read(exchange)
+                if exit_event is not None and exit_event.is_set():
+                    exchange.begin_close(GOING_AWAY, b"", EXIT_TIMEOUT)
+                batch = exchange.read()
+                if protocol.is_finished:
+                    # Before the last are seen: who connects anew on `Rejected` has one socket.
+                    exchange.leave()
+                if tracer is not None:
+                    self._trace(batch)
                 for event in batch:
                     yield event
-                    if monotonic() >= protocol.next_due:
+                    if monotonic() >= heartbeat.next_due:
+                        if exchange.is_abandoned:
+                            break
                         yield from exchange.step(protocol.beat, monotonic())
                 if protocol.awaits_acknowledgement and _has_closing(batch):
                     exchange.step(protocol.acknowledge_close, monotonic())
@@ -211,15 +226,6 @@ class WebsocketSession:
         finally:
             # Left by break, an exception, a kill or the collector: at once, without a word.
             exchange.leave()
-
-    def _read(self, exchange: Exchange) -> list[events.Event]:
-        if self._exit_event is not None and self._exit_event.is_set():
-            exchange.begin_close(GOING_AWAY, b"", EXIT_TIMEOUT)
-        batch = exchange.read()
-        if exchange.protocol.is_finished:
-            # Before the last events are seen: who connects anew on `Rejected` has one socket.
-            exchange.leave()
-        return self._trace(batch)
 
     def _connect(
         self, exchange: Exchange, open_timeout: float

@@ -17,7 +17,7 @@ class State:
     connections up.
     """
 
-    __slots__ = ("foreign_close_time", "protocol", "request", "session", "tls", "tracer")
+    __slots__ = ("foreign_close_time", "protocol", "request", "sender", "session", "tls", "tracer")
 
     def __init__(
         self, request: UpgradeRequest, tls: TLSOptions | None, tracer: Tracer | None
@@ -27,6 +27,8 @@ class State:
         self.tracer = tracer
         self.session: Any = None
         """The session object, of whatever class; None before `connect()`."""
+        self.sender: Any = None
+        """The session if it is one of ours, which sends by itself; None otherwise."""
         self.protocol: ClientProtocol | None = None
         """The protocol's machine; None until the session runs."""
         self.foreign_close_time: float | None = None

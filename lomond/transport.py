@@ -91,15 +91,6 @@ class Transport(ABC):
 
     # ---- using it -------------------------------------------------------------------------
 
-    def receive(self) -> bytes | None:
-        """Return what is there: None for nothing yet, b"" for the end.
-
-        Raises OSError, and WebSocketUnavailable in a process that has forked off since.
-        """
-        self.check_process()
-        assert self.channel is not None, "nothing is read before there is a connection"
-        return self.channel.receive()
-
     @abstractmethod
     def wait(self, deadline: float, readable: bool = True, writable: bool = False) -> None:
         """Return when the socket is ready, at `deadline`, or when woken; or for nothing."""

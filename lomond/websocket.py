@@ -103,7 +103,9 @@ class WebSocket(SansIO):
         if self.state.tracer is not None:
             self.state.tracer.note("connect_start", **options)
             self.state.tracer.emit()
-        self.state.session = session = session_class(self)
+        state.session = session = session_class(self)
+        if isinstance(session, WebsocketSession):
+            state.sender = session
         return cast("Iterator[Event]", session.run(**options))
 
     def __iter__(self) -> Iterator[Event]:
@@ -131,8 +133,9 @@ class WebSocket(SansIO):
             WebSocketUnavailable: not ready yet; WebSocketClosing, WebSocketClosed: too late.
             TransportFail: the socket failed, or `send_timeout` ran out.
         """
-        text = check_text(text)
-        self._get_sender().send_text(text, compress)
+        if type(text) is not str:
+            text = check_text(text)
+        (self.state.sender or self._get_sender()).send_text(text, compress)
         if self.state.tracer is not None:
             self._trace("send_text", length=len(text), compressed=compress)
 
@@ -142,8 +145,9 @@ class WebSocket(SansIO):
         Raises:
             TypeError: `data` is not bytes, bytearray or memoryview.
         """
-        data = check_data(data)
-        self._get_sender().send_binary(data, compress)
+        if type(data) is not bytes:
+            data = check_data(data)
+        (self.state.sender or self._get_sender()).send_binary(data, compress)
         if self.state.tracer is not None:
             self._trace("send_binary", length=len(data), compressed=compress)
 
@@ -258,10 +262,9 @@ class WebSocket(SansIO):
     # ---- the way to whoever sends -----------------------------------------------------------
 
     def _get_sender(self) -> WebsocketSession | ClientProtocol:
-        session = self.state.session
-        if isinstance(session, WebsocketSession):
-            return session
-        if session is None:
+        if self.state.sender is not None:
+            return cast("WebsocketSession", self.state.sender)
+        if self.state.session is None:
             raise WebSocketUnavailable("not connected: wait for the Ready event before sending")
         return self.get_foreign_protocol()
 

@@ -11,10 +11,11 @@ from functools import partial
 from typing import Any
 
 import gevent
+from gevent._hub_local import get_hub_if_exists
 
 from lomond.errors import Kind, TransportFail, WebSocketUnavailable
-from lomond.events import Event
 from lomond.exchange import Exchange
+from lomond.outbox import Gate
 from lomond_gevent.hubs import Request, has_ended, is_here
 from lomond_gevent.transport import GeventTransport
 
@@ -42,14 +43,13 @@ class HubExchange(Exchange):
 
     # ---- the loop's side ------------------------------------------------------------------
 
-    def read(self) -> list[Event]:
-        """Wait for bytes or the next deadline; return what happened, perhaps nothing."""
-        if not is_here(self._hub):
+    def _admit_reader(self) -> None:
+        if get_hub_if_exists() is not self._hub:
             self._leave_hub()
         if self.protocol.has_more:
             # One read may hold thousands of messages: the neighbours' turn comes in between.
             gevent.sleep(MOMENT)
-        return super().read()
+        self.transport.check_process()
 
     def _leave_hub(self) -> None:
         self.transport.check_process()
@@ -82,17 +82,10 @@ class HubExchange(Exchange):
 
     # ---- the senders' side, from any thread -------------------------------------------------
 
-    def send(self, step: Callable[..., None], *args: Any) -> None:
-        """Take a step that queues a message; return once the kernel has all of it."""
-        if is_here(self._hub):
-            try:
-                super().send(step, *args)
-            except BaseException:
-                # Whoever is killed here leaves a whole frame in the outbox.
-                self._flush_later()
-                raise
-            return
+    def _delegate(self, step: Callable[..., None], args: tuple[Any, ...]) -> bool:
         self.transport.check_process()
+        if get_hub_if_exists() is self._hub:
+            return False
         request = Request(partial(self.send, step, *args))
         try:
             # Once for the hub, which may be busy, and once for the peer.
@@ -107,6 +100,12 @@ class HubExchange(Exchange):
             raise TransportFail(
                 f"the gevent hub did not send for twice the {self._send_timeout}s of send_timeout"
             )
+        return True
+
+    def _leave_turn(self, gate: Gate | None) -> None:
+        super()._leave_turn(gate)
+        # Whoever is killed while sending leaves a whole frame in the outbox.
+        self._flush_later()
 
     def begin_close(self, code: int | None, reason: bytes, timeout: float | None = None) -> None:
         """Begin the closing handshake, or answer the peer's, or give up connecting."""

@@ -26,6 +26,7 @@ from gevent import get_hub, getcurrent
 from gevent.monkey import get_original
 
 from lomond.dialing import Address
+from lomond.forks import PROCESS
 from lomond.route import Route
 from lomond.transport import EXIT_EVENT_INTERVAL, ExitEvent, Transport, look_up_literal
 from lomond_gevent.hubs import is_here, run_soon, stop_watcher
@@ -124,18 +125,15 @@ class GeventTransport(Transport):
 
     def wait(self, deadline: float, readable: bool = True, writable: bool = False) -> None:
         """Return when the socket is ready, at `deadline`, or when woken; or for nothing."""
-        self.check_process()
         channel = self.channel
         if self._is_closed or (channel is not None and channel.is_ready):
             return
         if self._exit_event is not None and not hasattr(self._exit_event, "rawlink"):
             deadline = min(deadline, monotonic() + EXIT_EVENT_INTERVAL)
+        sleeper = self._sleeper
         if not readable or (writable and self._flusher is None):
-            self._wait_for(readable * READABLE | writable * WRITABLE, deadline, self._sleeper)
-        else:
-            self._wait_to_read(deadline, self._sleeper)
-
-    def _wait_to_read(self, deadline: float, sleeper: _Sleeper) -> None:
+            self._wait_for(readable * READABLE | writable * WRITABLE, deadline, sleeper)
+            return
         hub = self._hub
         watcher = sleeper.watcher
         if watcher is None:
@@ -149,13 +147,14 @@ class GeventTransport(Transport):
             sleeper.greenlet = greenlet
             watcher.start(greenlet.switch)
             hub.switch()
-            # A fork copies every greenlet, those that wait as well.
-            self.check_process()
         finally:
             sleeper.greenlet = None
             # A hub that was destroyed has left its watchers as they were, or taken them along.
             if hub.loop is not None:
                 watcher.stop()
+        # A fork copies every greenlet, those that wait as well.
+        if self._generation != PROCESS.generation:
+            self.check_process()
 
     def wait_to_send(self, deadline: float, readable: bool = False) -> None:
         """Return when the socket takes more, at `deadline`, or when cancelled; or for nothing."""

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import random as _random
 from collections.abc import Callable, Set
+from math import inf
 
 from lomond import events
 from lomond.errors import CriticalProtocolError, Kind, PayloadTooLarge, ProtocolError
@@ -40,6 +41,8 @@ from lomond.protocol.settings import Settings
 
 # How long the body of a refusal may keep the refusal itself waiting.
 REFUSAL_BODY_WAIT = 1.0
+# How long a peer has for its Pong, however late the Ping was, before its silence counts.
+ANSWER_WAIT = 2.0
 NO_EXTENSIONS: Set[str] = frozenset()
 
 
@@ -55,6 +58,7 @@ class ClientProtocol(Connection):
 
     __slots__ = (
         "_answer",
+        "_asked_since",
         "_inbound",
         "_last_received",
         "_random",
@@ -85,6 +89,8 @@ class ClientProtocol(Connection):
         self.extensions: Set[str] = NO_EXTENSIONS
         self.ready_time: float | None = None
         self._last_received = 0.0
+        # When the first Ping behind the last byte was sent; before that byte, if none was.
+        self._asked_since = 0.0
         self._received_time = 0.0
         self.bytes_received = 0
 
@@ -109,7 +115,7 @@ class ClientProtocol(Connection):
 
     def open(self, deadline: float) -> None:
         """Queue the upgrade request; its answer has to be there by `deadline`."""
-        self._heartbeat.set_limit(deadline)
+        self.heartbeat.set_limit(deadline)
         self.outgoing.add_raw(self.request.build())
 
     def receive(self, data: bytes, received_time: float, now: float) -> list[events.Event]:
@@ -129,20 +135,23 @@ class ClientProtocol(Connection):
             # RFC 6455 §1.4: what comes behind the peer's Close frame is discarded.
             return []
         inbound.feed(data, received_time)
-        return self.receive_more(now)
+        return self._read(inbound, now)
 
     def receive_more(self, now: float) -> list[events.Event]:
         """Go on with what was received: the next events, perhaps none."""
-        self.has_more = False
         inbound = self._inbound
         if inbound is None or (self._state != OPEN and self._state != CLOSE_SENT):
+            self.has_more = False
             return []
+        return self._read(inbound, now)
+
+    def _read(self, inbound: InboundStream, now: float) -> list[events.Event]:
         batch = inbound.read()
         if inbound.end is None:
             self.has_more = inbound.has_more
             return batch
+        self.has_more = bool(batch)
         if batch:
-            self.has_more = True
             return batch
         try:
             if isinstance(inbound.end, bytes):
@@ -154,10 +163,10 @@ class ClientProtocol(Connection):
     def tick(self, now: float) -> list[events.Event]:
         """Do what is due, time-outs included; call it after a read that found nothing."""
         batch = self.beat(now)
-        if self._heartbeat.is_over_limit(now):
+        if self.heartbeat.is_over_limit(now):
             return batch + self._exceed_limit()
-        silence = self._heartbeat.measure_silence(now, self._last_received)
-        if silence is None:
+        silence = self.heartbeat.measure_silence(now, self._last_received)
+        if silence is None or self._was_asked_late(now):
             return batch
         timeout = self._settings.ping_timeout
         self.abort(f"disconnected; exceeded {timeout:.0f}s ping timeout", "ping_timeout")
@@ -165,11 +174,11 @@ class ClientProtocol(Connection):
 
     def beat(self, now: float) -> list[events.Event]:
         """Do what is due of polls and pings only; for between two events."""
-        if now < self._heartbeat.next_due:
+        if now < self.heartbeat.next_due:
             return []
-        if self._heartbeat.take_ping(now, 1.0):
-            self._send_automatic_ping()
-        return [events.Poll()] if self._heartbeat.take_poll(now) else []
+        if self.heartbeat.take_ping(now, 1.0):
+            self._send_automatic_ping(now)
+        return [events.Poll()] if self.heartbeat.take_poll(now) else []
 
     def end_of_stream(
         self,
@@ -204,7 +213,7 @@ class ClientProtocol(Connection):
         if answer is not None:
             return self._refuse(answer)
         if self._answer.is_refused:
-            self._heartbeat.shorten_limit(now + REFUSAL_BODY_WAIT)
+            self.heartbeat.shorten_limit(now + REFUSAL_BODY_WAIT)
         return []
 
     def _accept(self, accepted: Accepted, received_time: float, now: float) -> list[events.Event]:
@@ -227,9 +236,9 @@ class ClientProtocol(Connection):
         self.has_more = bool(accepted.rest)
         self._state = OPEN
         self.ready_time = now
-        self._heartbeat.start(now)
-        if self._heartbeat.take_ping(now, (1 + self._random()) / 2):
-            self._send_automatic_ping()
+        self.heartbeat.start(now)
+        if self.heartbeat.take_ping(now, (1 + self._random()) / 2):
+            self._send_automatic_ping(now)
         ready = events.Ready(
             accepted.response, self.subprotocol, agreement.extensions, received_time
         )
@@ -254,6 +263,7 @@ class ClientProtocol(Connection):
             self._linger(now)
             return [events.Closed(code, reason, self._received_time)]
         self._state = CLOSE_RECEIVED
+        self.awaits_acknowledgement = True
         self.ending.closed_by = "server"
         return [events.Closing(code, reason, self._received_time)]
 
@@ -274,10 +284,11 @@ class ClientProtocol(Connection):
             return self.end_of_stream()
         if self._state == CONNECTING:
             self.abort("disconnected; no answer to the opening handshake in time", "timeout")
-        elif self._state == CLOSE_SENT:
-            timeout = self._settings.close_timeout
+        elif self._state == CLOSE_SENT and self.ending.sent_close_time is not None:
+            # Not always `close_timeout`: who closes may have given it less.
+            allowed = round(self.heartbeat.limit_due - self.ending.sent_close_time, 3)
             self.abort(
-                f"disconnected; server didn't respond to close packet within {timeout}s",
+                f"disconnected; server didn't respond to close packet within {allowed}s",
                 "close_timeout",
             )
         else:
@@ -290,7 +301,19 @@ class ClientProtocol(Connection):
         if self._inbound is not None:
             self._inbound.drop()
 
-    def _send_automatic_ping(self) -> None:
+    def _was_asked_late(self, now: float) -> bool:
+        """Tell whether the peer may still answer a Ping that a slow application held up."""
+        rate, timeout = self._settings.ping_rate or inf, self._settings.ping_timeout or inf
+        # In time, a Ping follows `ping_rate` behind the last byte at the latest: this is past.
+        due = self._asked_since + min(ANSWER_WAIT, timeout - rate)
+        if rate >= timeout or now >= due:
+            return False
+        self.heartbeat.await_answer(due)
+        return True
+
+    def _send_automatic_ping(self, now: float) -> None:
+        if self._asked_since < self._last_received:
+            self._asked_since = now
         # While the kernel takes nothing, one more Ping in the queue tells nothing more.
         if not self.outgoing.is_congested:
             self.outgoing.add(WHOLE_PING, b"")

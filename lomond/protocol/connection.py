@@ -48,11 +48,12 @@ class Connection:
     """
 
     __slots__ = (
-        "_heartbeat",
         "_settings",
         "_state",
+        "awaits_acknowledgement",
         "ending",
         "has_more",
+        "heartbeat",
         "is_finished",
         "outgoing",
     )
@@ -64,9 +65,12 @@ class Connection:
         """Set when nothing more is to be read, written or waited for."""
         self.has_more = False
         """Set while more can be received without further bytes."""
+        self.awaits_acknowledgement = False
+        """Set while the peer's Close frame is to be answered once the application saw it."""
         self._state = CONNECTING
         self._settings = settings
-        self._heartbeat = Heartbeat(settings.poll, settings.ping_rate, settings.ping_timeout)
+        self.heartbeat = Heartbeat(settings.poll, settings.ping_rate, settings.ping_timeout)
+        """Its `next_due` is asked for at every event: here, and not by way of `next_due` below."""
 
     # ---- questions ----------------------------------------------------------------------
 
@@ -74,11 +78,6 @@ class Connection:
     def can_send_data(self) -> bool:
         """Tell whether messages and pings may be sent."""
         return self._state in (OPEN, CLOSE_RECEIVED)
-
-    @property
-    def awaits_acknowledgement(self) -> bool:
-        """Tell whether the peer's Close frame is to be answered once the application saw it."""
-        return self._state == CLOSE_RECEIVED
 
     @property
     def is_closing(self) -> bool:
@@ -98,7 +97,7 @@ class Connection:
     @property
     def next_due(self) -> float:
         """Return when `tick` or `beat` should be called at the latest."""
-        return self._heartbeat.next_due
+        return self.heartbeat.next_due
 
     @property
     def phase(self) -> Phase:
@@ -146,11 +145,11 @@ class Connection:
             self._state = CLOSE_SENT
             self.ending.closed_by = "client"
             self._send_close(payload, now)
-            self._heartbeat.set_limit(now + (timeout or self._settings.close_timeout or inf))
+            self.heartbeat.set_limit(now + (timeout or self._settings.close_timeout or inf))
         elif self._state == CLOSE_RECEIVED:
             self._answer_close(payload, now)
         elif self._state == CLOSE_SENT and timeout is not None:
-            self._heartbeat.shorten_limit(now + timeout)
+            self.heartbeat.shorten_limit(now + timeout)
 
     def acknowledge_close(self, now: float) -> None:
         """Answer the peer's Close frame, now that the application has seen `Closing`."""
@@ -179,10 +178,11 @@ class Connection:
         self._send_close(payload, now)
         self._settle("closed", "closed", graceful=True)
         self._state = CLOSE_ANSWERED
+        self.awaits_acknowledgement = False
         self._linger(now)
 
     def _send_close(self, payload: bytes, now: float) -> None:
-        self._heartbeat.stop_pings()
+        self.heartbeat.stop_pings()
         self.ending.sent_close_time = now
         self.outgoing.add_close(payload)
 
@@ -207,13 +207,13 @@ class Connection:
 
     def _linger(self, now: float) -> None:
         # Behind the last word of both, a poll would only be in the way of `Disconnected`.
-        self._heartbeat.stop()
-        self._heartbeat.set_limit(now + min(LINGER, self._settings.close_timeout or inf))
+        self.heartbeat.stop()
+        self.heartbeat.set_limit(now + min(LINGER, self._settings.close_timeout or inf))
 
     def _finish(self) -> None:
         self._state = CLOSED
-        self._heartbeat.stop()
-        self.has_more = False
+        self.heartbeat.stop()
+        self.has_more = self.awaits_acknowledgement = False
         self.is_finished = True
 
     def _check_can_send(self) -> None:

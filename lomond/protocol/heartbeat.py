@@ -18,13 +18,13 @@ class Heartbeat:
     """
 
     __slots__ = (
-        "_limit_due",
         "_ping_due",
         "_ping_rate",
         "_ping_timeout",
         "_poll",
         "_poll_due",
         "_silence_due",
+        "limit_due",
         "next_due",
     )
 
@@ -36,7 +36,8 @@ class Heartbeat:
         self._poll_due = inf
         self._ping_due = inf
         self._silence_due = inf
-        self._limit_due = inf
+        self.limit_due = inf
+        """When the current phase has taken too long."""
         self.next_due = inf
 
     def start(self, now: float) -> None:
@@ -44,7 +45,7 @@ class Heartbeat:
 
         The phase before is over, and its limit with it.
         """
-        self._limit_due = inf
+        self.limit_due = inf
         self._poll_due = now + self._poll
         self._ping_due = now if self._ping_rate < inf else inf
         self._silence_due = now + self._ping_timeout
@@ -57,21 +58,25 @@ class Heartbeat:
 
     def stop(self) -> None:
         """Forget every deadline."""
-        self._poll_due = self._limit_due = inf
+        self._poll_due = self.limit_due = inf
         self.stop_pings()
+
+    def interrupt(self) -> None:
+        """Have whoever goes by `next_due` look up at once."""
+        self.next_due = -inf
 
     def set_limit(self, due: float) -> None:
         """Set the deadline of the current phase in place of the last one; inf for none."""
-        self._limit_due = due
+        self.limit_due = due
         self._update()
 
     def shorten_limit(self, due: float) -> None:
         """Bring the deadline of the current phase forward, if it is later."""
-        self.set_limit(min(due, self._limit_due))
+        self.set_limit(min(due, self.limit_due))
 
     def is_over_limit(self, now: float) -> bool:
         """Tell whether the current phase has taken too long."""
-        return now >= self._limit_due
+        return now >= self.limit_due
 
     def take_poll(self, now: float) -> bool:
         """Tell whether a poll is due, and set the next: in step, or afresh after a gap."""
@@ -100,5 +105,10 @@ class Heartbeat:
         self._update()
         return None if now < self._silence_due else now - last_received
 
+    def await_answer(self, due: float) -> None:
+        """Measure silence again at `due`."""
+        self._silence_due = due
+        self._update()
+
     def _update(self) -> None:
-        self.next_due = min(self._poll_due, self._ping_due, self._silence_due, self._limit_due)
+        self.next_due = min(self._poll_due, self._ping_due, self._silence_due, self.limit_due)

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from lomond.errors import CriticalProtocolError, ProtocolError
 from lomond.events import Binary, Event, Ping, Pong, Text
 from lomond.protocol.deflate import Inflater
-from lomond.protocol.frames import FrameReader
+from lomond.protocol.frames import FrameReader, Piece
 from lomond.protocol.messages import MessageBuilder
 from lomond.protocol.opcodes import CONTROL_BIT, WHOLE_CLOSE, WHOLE_PING
 
@@ -72,10 +72,8 @@ class InboundStream:
     def feed(self, data: bytes, received_time: float) -> None:
         """Add bytes from the peer, best when there is nothing more to read."""
         self._received_time = received_time
-        if self._unread:
+        if self._unread or len(data) > MAX_BATCH_BYTES:
             data = bytes(self._unread) + data
-            self._unread = NOTHING
-        if len(data) > MAX_BATCH_BYTES:
             self._unread = memoryview(data)[MAX_BATCH_BYTES:]
             data = data[:MAX_BATCH_BYTES]
         self._reader.feed(data)
@@ -91,7 +89,9 @@ class InboundStream:
             self._unread = self._unread[MAX_BATCH_BYTES:]
         self._may_hold_more = False
         try:
-            self._read_frames(batch)
+            piece = self._reader.read(batch, self._received_time, MAX_BATCH_EVENTS)
+            is_full = len(batch) >= MAX_BATCH_EVENTS if piece is None else self._add(piece, batch)
+            self._may_hold_more = is_full
         except (ProtocolError, CriticalProtocolError) as error:
             self.end = error
         self.has_more = self._may_hold_more or bool(self._unread)
@@ -104,29 +104,27 @@ class InboundStream:
         self._reader.drop()
         self._builder.drop()
 
-    def _read_frames(self, batch: list[Event]) -> None:
-        reader = self._reader
-        received_time = self._received_time
+    def _add(self, piece: Piece | None, batch: list[Event]) -> bool:
+        """Add what a piece, and all that follow it, mean; tell whether the batch is full."""
+        reader, builder, received_time = self._reader, self._builder, self._received_time
         inflated = 0
-        while True:
-            piece = reader.read(batch, received_time, MAX_BATCH_EVENTS - len(batch))
-            if piece is None:
-                break
+        while piece is not None:
             first, payload, missing = piece
             if first == WHOLE_CLOSE:
                 self.end = payload
-                return
+                return False
             if first & CONTROL_BIT:
                 batch.append(self._receive_ping_or_pong(first, payload))
-                continue
-            message = self._builder.add(first, payload, missing, received_time)
-            reader.between_messages = self._builder.is_idle
-            if message is not None:
-                batch.append(message)
-                inflated += _size_of(message)
-                if inflated > MAX_BATCH_BYTES:
-                    break
-        self._may_hold_more = inflated > MAX_BATCH_BYTES or len(batch) >= MAX_BATCH_EVENTS
+            else:
+                message = builder.add(first, payload, missing, received_time)
+                reader.between_messages = builder.is_idle
+                if message is not None:
+                    batch.append(message)
+                    inflated += _size_of(message)
+                    if inflated > MAX_BATCH_BYTES:
+                        return True
+            piece = reader.read(batch, received_time, MAX_BATCH_EVENTS - len(batch))
+        return len(batch) >= MAX_BATCH_EVENTS
 
     def _receive_ping_or_pong(self, first: int, payload: bytes) -> Ping | Pong:
         # It is counted with its batch, but is not a message.

@@ -20,17 +20,18 @@ class Outgoing:
     """
 
     __slots__ = (
-        "_frames",
         "_is_ended",
         "_latest_pong",
         "bytes_queued",
         "deflater",
+        "frames",
         "is_congested",
         "messages",
     )
 
     def __init__(self) -> None:
-        self._frames: list[bytes] = []
+        self.frames: list[bytes] = []
+        """What is queued, but for a Pong that is held back; only looked at from outside."""
         self._latest_pong: bytes | None = None
         # Set by the Close frame, behind which nothing may be sent.
         self._is_ended = False
@@ -43,16 +44,11 @@ class Outgoing:
         self.is_congested = False
         """Set by the session while the kernel does not take what was queued."""
 
-    @property
-    def is_empty(self) -> bool:
-        """Tell whether `take` would return nothing."""
-        return not self._frames and self._latest_pong is None
-
     def add(self, first: int, payload: bytes) -> None:
         """Queue a frame with this first byte."""
         frame = build_frame(first, payload)
         self.bytes_queued += len(frame)
-        self._frames.append(frame)
+        self.frames.append(frame)
 
     def add_message(self, first: int, payload: bytes, compress: bool) -> None:
         """Queue a whole message, compressed if that was agreed on and is asked for."""
@@ -66,7 +62,7 @@ class Outgoing:
     def add_raw(self, data: bytes) -> None:
         """Queue bytes that are no frame: the upgrade request."""
         self.bytes_queued += len(data)
-        self._frames.append(data)
+        self.frames.append(data)
 
     def add_pong(self, payload: bytes) -> None:
         """Queue the answer to a Ping, unless a Close frame was queued."""
@@ -94,7 +90,7 @@ class Outgoing:
         if self._latest_pong is not None:
             pong, self._latest_pong = self._latest_pong, None
             self.add(WHOLE_PONG, pong)
-        frames = self._frames
+        frames = self.frames
         if len(frames) < 2:
             return frames.pop() if frames else b""
         data = b"".join(frames)

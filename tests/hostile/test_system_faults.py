@@ -99,7 +99,7 @@ def test_kernel_without_memory_ends_the_connection(
     assert isinstance(errors[0], TransportFail) == (call == "send")
 
 
-def test_memory_error_leaves_nothing_open(tcp: Wire, session_class: Session) -> None:
+def test_memory_error_ends_the_connection(tcp: Wire, session_class: Session) -> None:
     faults: dict[str, BaseException] = {}
     session = with_faults(session_class, faults)
     with tcp.server([Peer.accept_upgrade, b"\x81\x05half", Peer.read_until_end]) as server:
@@ -107,11 +107,13 @@ def test_memory_error_leaves_nothing_open(tcp: Wire, session_class: Session) -> 
         stream = websocket.connect(session, ping_rate=0, poll=0.05)
         read_until(stream, events.Poll)
         faults["receive"] = MemoryError()
-        with pytest.raises(MemoryError):
-            converse(stream)
+        *_, end = converse(stream)
         assert open_sockets_to(server) == []
+    assert isinstance(end, events.Disconnected)
+    assert (end.kind, end.graceful) == ("resources", False)
+    assert end.reason == "disconnected; out of memory"
+    assert isinstance(end.error, MemoryError)
     assert websocket.is_closed
-    assert list(stream) == []
 
 
 def test_local_port_that_is_taken_is_a_lack_of_resources(session_class: Session) -> None:

@@ -200,6 +200,33 @@ def test_slow_handler_finds_the_pong_that_was_waiting(
     assert "unresponsive" not in names_of(clock.events)
 
 
+def test_slow_handler_that_held_the_pings_up_gives_the_server_time_to_answer(
+    tcp: Wire, session_class: Session, world: World
+) -> None:
+    def answer_late(peer: Peer) -> None:
+        peer.accept_upgrade()
+        while (frame := peer.read_frame())[0] != 0x88:
+            peer.hold(0.05)
+            peer.send(server_frame(0x8A, frame[1]))
+        peer.send(server_frame(*frame))
+
+    def be_slow(_event: events.Event) -> None:
+        if pongs:
+            websocket.close()
+        else:
+            pongs.append(1)
+            # Meanwhile no Ping is sent that the server could answer.
+            world.sleep(0.8)
+
+    pongs: list[int] = []
+    with tcp.server(answer_late) as server:
+        websocket = tcp.websocket(server)
+        stream = websocket.connect(session_class, ping_rate=0.1, ping_timeout=0.6)
+        clock = Clock(stream, {events.Pong: be_slow})
+    assert "unresponsive" not in names_of(clock.events)
+    assert clock.end.graceful
+
+
 # ---- the closing handshake -------------------------------------------------------------------
 
 

@@ -96,6 +96,14 @@ def test_an_error_of_the_socket_ends_the_connection() -> None:
     assert (ending.kind, ending.error, ending.graceful) == ("reset", RESET, False)
 
 
+def test_lack_of_memory_ends_the_connection() -> None:
+    world = World(reads=[MemoryError()])
+    assert world.read_to_end() == []
+    ending = ending_of(world.client)
+    assert (ending.kind, ending.reason) == ("resources", "disconnected; out of memory")
+    assert isinstance(ending.error, MemoryError)
+
+
 def test_data_before_an_error_of_tls_is_delivered() -> None:
     error = ssl.SSLError(1, "[SSL] bad record mac")
     error.reason = "DECRYPTION_FAILED_OR_BAD_RECORD_MAC"

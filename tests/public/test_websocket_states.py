@@ -402,10 +402,18 @@ def test_forcing_the_end_sends_nothing_and_is_not_graceful() -> None:
     websocket.force_disconnect()
     rest = list(run)
 
-    assert [event.name for event in rest] == ["poll", "disconnected"]
+    assert [event.name for event in rest] == ["disconnected"]
     assert (rest[-1].kind, rest[-1].graceful) == ("forced", False)
     assert frames_behind_request(channel) == []
     assert channel.calls == ["shut_down", "wake", "reset"]
+
+
+def test_what_was_not_seen_of_a_batch_is_dropped_when_the_end_is_forced() -> None:
+    websocket, run, _, _ = connected("text", accept, b"\x81\x03one\x81\x03two\x89\x00")
+
+    websocket.force_disconnect()
+
+    assert [event.name for event in run] == ["disconnected"]
 
 
 def test_leaving_a_with_block_ends_the_connection() -> None:
@@ -415,7 +423,7 @@ def test_leaving_a_with_block_ends_the_connection() -> None:
 
     assert entered is websocket
     assert state_of(websocket) == CLOSED
-    assert [event.name for event in run] == ["poll", "disconnected"]
+    assert [event.name for event in run] == ["disconnected"]
     assert frames_behind_request(channel)[1:] == []
 
 
@@ -447,7 +455,7 @@ def test_a_second_connection_ends_the_first_and_begins_anew() -> None:
 
     second, _, _ = start(websocket, accept)
 
-    assert [event.name for event in first] == ["poll", "disconnected"]
+    assert [event.name for event in first] == ["disconnected"]
     assert channel.calls[-1] == "close"
     assert state_of(websocket) == ACTIVE
     websocket.send_text("hi")

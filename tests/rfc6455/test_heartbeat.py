@@ -183,6 +183,35 @@ def test_silence_is_not_judged_between_events() -> None:
     assert not client.is_finished
 
 
+def test_peer_that_was_asked_late_has_a_moment_to_answer() -> None:
+    # The handler of the event at 1.0 took until 100.0: nobody has asked, so nobody has answered.
+    client = ready_client(poll=1000.0, ping_rate=30.0, ping_timeout=60.0)
+    deliver(client, b"\x8a\x00", now=1.0)
+    assert client.tick(100.0) == []
+    assert frames_sent(client) == [PING]
+    assert client.next_due == 102.0
+    deliver(client, b"\x8a\x00", now=100.1)
+    assert client.tick(102.0) == []
+    assert client.tick(160.0) == []
+
+
+def test_peer_that_does_not_answer_late_either_is_unresponsive() -> None:
+    client = ready_client(poll=1000.0, ping_rate=30.0, ping_timeout=60.0)
+    deliver(client, b"\x8a\x00", now=1.0)
+    assert client.tick(100.0) == client.tick(101.9) == []
+    (event,) = client.tick(102.0)
+    assert (event.name, event.silence) == ("unresponsive", 101.0)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("ping_rate", [30.0, 59.0, 60.0, 0])
+def test_peer_that_was_asked_in_time_has_no_more_than_the_timeout(ping_rate: float) -> None:
+    client = ready_client(poll=1000.0, ping_rate=ping_rate, ping_timeout=60.0)
+    deliver(client, b"\x8a\x00", now=1.0)
+    while client.next_due < 61.0:
+        assert client.tick(client.next_due) == []
+    assert tell_all(client.tick(61.0)) == [("unresponsive",)]
+
+
 def test_last_poll_comes_before_unresponsive() -> None:
     client = ready_client(poll=10.0, ping_timeout=60.0)
     assert tell_all(client.tick(60.0)) == [("poll",), ("unresponsive",)]

@@ -25,20 +25,21 @@ def test_queue_begins_empty() -> None:
     assert Outgoing().take() == b""
 
 
-def test_queue_tells_whether_it_is_empty() -> None:
+def test_queue_shows_its_frames_until_they_are_taken() -> None:
     outgoing = Outgoing()
-    assert outgoing.is_empty
+    assert outgoing.frames == []
     outgoing.add(0x89, b"")
-    assert not outgoing.is_empty
+    assert len(outgoing.frames) == 1
     outgoing.take()
-    assert outgoing.is_empty
+    assert outgoing.frames == []
 
 
-def test_queue_with_a_pong_that_waits_is_not_empty() -> None:
+def test_queue_does_not_show_a_pong_that_waits() -> None:
     outgoing = Outgoing()
     outgoing.is_congested = True
     outgoing.add_pong(b"")
-    assert not outgoing.is_empty
+    assert outgoing.frames == []
+    assert taken(outgoing) == [(PONG, b"")]
 
 
 def test_frames_keep_their_order() -> None:
