@@ -140,34 +140,30 @@ class Exchange:
         return batch or []
 
     def _read_step(self) -> list[Event]:
-        protocol = self.protocol
+        protocol, channel = self.protocol, self.transport.channel
+        assert channel is not None, "nothing is read before there is a connection"
         try:
-            batch = protocol.receive_more(monotonic()) if protocol.has_more else self._receive()
+            if protocol.has_more:
+                batch = protocol.receive_more(monotonic())
+            else:
+                data = channel.receive()
+                now = monotonic()
+                if data:
+                    batch = protocol.receive(data, time(), now)
+                else:
+                    batch = [] if data is None else self._end()
+                # After the read: what has arrived is proof of life, however late it is seen.
+                if now >= protocol.heartbeat.next_due and not protocol.has_more:
+                    batch = batch + protocol.tick(now)
+        except OSError as error:
+            self._failure = "socket fail; recv fail", error
+            batch = self._end()
         except MemoryError as error:
             protocol.abort("disconnected; out of memory", "resources", error)
             return []
         outgoing = protocol.outgoing
         if outgoing.frames or outgoing.is_congested:
             self._flush_quietly()
-        return batch
-
-    def _receive(self) -> list[Event]:
-        protocol, channel = self.protocol, self.transport.channel
-        assert channel is not None, "nothing is read before there is a connection"
-        data: bytes | None = b""
-        try:
-            data = channel.receive()
-        except OSError as error:
-            self._failure = "socket fail; recv fail", error
-        now = monotonic()
-        batch: list[Event] = []
-        if data:
-            batch = protocol.receive(data, time(), now)
-        elif data is not None:
-            batch = self._end()
-        # After the read: what has arrived is proof of life, however late it is looked at.
-        if now >= protocol.heartbeat.next_due and not protocol.has_more:
-            return batch + protocol.tick(now)
         return batch
 
     def _end(self) -> list[Event]:

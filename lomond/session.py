@@ -104,12 +104,12 @@ class WebsocketSession:
 
     def send_text(self, text: str, compress: bool = True) -> None:
         """Send a text message; return when the kernel has all of it."""
-        exchange = self._get_exchange()
+        exchange = self._exchange or self._get_exchange()
         exchange.send(exchange.protocol.send_text, text, compress)
 
     def send_binary(self, data: bytes, compress: bool = True) -> None:
         """Send a binary message; return when the kernel has all of it."""
-        exchange = self._get_exchange()
+        exchange = self._exchange or self._get_exchange()
         exchange.send(exchange.protocol.send_binary, data, compress)
 
     def send_ping(self, data: bytes) -> None:

@@ -15,6 +15,7 @@ from gevent._hub_local import get_hub_if_exists
 
 from lomond.errors import Kind, TransportFail, WebSocketUnavailable
 from lomond.exchange import Exchange
+from lomond.forks import PROCESS
 from lomond.outbox import Gate
 from lomond_gevent.hubs import Request, has_ended, is_here
 from lomond_gevent.transport import GeventTransport
@@ -33,13 +34,14 @@ class HubExchange(Exchange):
     errors are raised where they were caused.
     """
 
-    __slots__ = ("_hub",)
+    __slots__ = ("_generation", "_hub")
 
     transport: GeventTransport
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self._hub = gevent.get_hub()
+        self._generation = PROCESS.generation
 
     # ---- the loop's side ------------------------------------------------------------------
 
@@ -49,7 +51,8 @@ class HubExchange(Exchange):
         if self.protocol.has_more:
             # One read may hold thousands of messages: the neighbours' turn comes in between.
             gevent.sleep(MOMENT)
-        self.transport.check_process()
+        if self._generation != PROCESS.generation:
+            self.transport.check_process()
 
     def _leave_hub(self) -> None:
         self.transport.check_process()
@@ -83,7 +86,8 @@ class HubExchange(Exchange):
     # ---- the senders' side, from any thread -------------------------------------------------
 
     def _delegate(self, step: Callable[..., None], args: tuple[Any, ...]) -> bool:
-        self.transport.check_process()
+        if self._generation != PROCESS.generation:
+            self.transport.check_process()
         if get_hub_if_exists() is self._hub:
             return False
         request = Request(partial(self.send, step, *args))

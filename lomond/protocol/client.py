@@ -135,7 +135,9 @@ class ClientProtocol(Connection):
             # RFC 6455 §1.4: what comes behind the peer's Close frame is discarded.
             return []
         inbound.feed(data, received_time)
-        return self._read(inbound, now)
+        batch = inbound.read()
+        self.has_more = inbound.has_more
+        return batch if inbound.end is None else self._conclude(inbound.end, batch, now)
 
     def receive_more(self, now: float) -> list[events.Event]:
         """Go on with what was received: the next events, perhaps none."""
@@ -143,20 +145,21 @@ class ClientProtocol(Connection):
         if inbound is None or (self._state != OPEN and self._state != CLOSE_SENT):
             self.has_more = False
             return []
-        return self._read(inbound, now)
-
-    def _read(self, inbound: InboundStream, now: float) -> list[events.Event]:
         batch = inbound.read()
-        if inbound.end is None:
-            self.has_more = inbound.has_more
-            return batch
+        self.has_more = inbound.has_more
+        return batch if inbound.end is None else self._conclude(inbound.end, batch, now)
+
+    def _conclude(
+        self, end: bytes | Violation, batch: list[events.Event], now: float
+    ) -> list[events.Event]:
+        """Return the last batch of messages, and next time what the end of the stream means."""
         self.has_more = bool(batch)
         if batch:
             return batch
         try:
-            if isinstance(inbound.end, bytes):
-                return self._receive_close(inbound.end, now)
-            return self._fail(inbound.end, now)
+            if isinstance(end, bytes):
+                return self._receive_close(end, now)
+            return self._fail(end, now)
         except (ProtocolError, CriticalProtocolError) as error:
             return self._fail(error, now)
 

@@ -89,7 +89,7 @@ class FrameReader:
 
     def feed(self, data: bytes) -> None:
         """Add bytes from the peer behind those that are not read yet."""
-        if self._position < len(self._data):
+        if self._data:
             data = self._data[self._position :] + data
         self._data = data
         self._position = 0
@@ -139,11 +139,11 @@ class FrameReader:
                 self._position = position
                 return self._read_piece(first, start, stop)
             position = stop
-        self._position = position
         if position == end:
             # A connection that now falls idle must not hold on to the last thing it has read.
             self._data = b""
-            self._position = 0
+            position = 0
+        self._position = position
         return None
 
     def _read_missing(self, data: bytes, end: int) -> Piece | None:

@@ -30,7 +30,6 @@ class InboundStream:
     __slots__ = (
         "_answer_ping",
         "_builder",
-        "_may_hold_more",
         "_reader",
         "_received_time",
         "_unread",
@@ -51,10 +50,8 @@ class InboundStream:
         self._builder = MessageBuilder(max_size, max_fragments, inflater)
         self._answer_ping = answer_ping
         self._received_time = 0.0
-        # What was not given to the reader, being more than fits a batch, and whether the
-        # reader may hold something: it was fed and not read since, or the batch was full.
+        # What was not given to the reader, being more than fits a batch.
         self._unread = NOTHING
-        self._may_hold_more = False
         self.has_more = False
         """Whether `read` may return more without further bytes."""
         self.end: bytes | Violation | None = None
@@ -71,30 +68,31 @@ class InboundStream:
 
     def feed(self, data: bytes, received_time: float) -> None:
         """Add bytes from the peer, best when there is nothing more to read."""
-        self._received_time = received_time
         if self._unread or len(data) > MAX_BATCH_BYTES:
             data = bytes(self._unread) + data
             self._unread = memoryview(data)[MAX_BATCH_BYTES:]
             data = data[:MAX_BATCH_BYTES]
+        self._received_time = received_time
         self._reader.feed(data)
-        self._may_hold_more = self.has_more = bool(data)
+        self.has_more = True
 
     def read(self) -> list[Event]:
         """Return the next events, none if bytes are missing or the stream has ended."""
         batch: list[Event] = []
         if self.end is not None:
             return batch
-        if self._unread and not self._may_hold_more:
-            self._reader.feed(bytes(self._unread[:MAX_BATCH_BYTES]))
-            self._unread = self._unread[MAX_BATCH_BYTES:]
-        self._may_hold_more = False
         try:
             piece = self._reader.read(batch, self._received_time, MAX_BATCH_EVENTS)
             is_full = len(batch) >= MAX_BATCH_EVENTS if piece is None else self._add(piece, batch)
-            self._may_hold_more = is_full
         except (ProtocolError, CriticalProtocolError) as error:
             self.end = error
-        self.has_more = self._may_hold_more or bool(self._unread)
+            is_full = False
+        if self._unread and not is_full:
+            # The reader has nothing more that is whole: it gets what comes next.
+            self._reader.feed(bytes(self._unread[:MAX_BATCH_BYTES]))
+            self._unread = self._unread[MAX_BATCH_BYTES:]
+            is_full = True
+        self.has_more = is_full
         self.messages += len(batch)
         return batch
 
