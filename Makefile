@@ -39,8 +39,8 @@ test: $(INSTALLED)  ## all tests, with their coverage recorded (ARGS= is passed 
 	@$(BIN)/coverage erase
 	@$(BIN)/coverage run -m pytest $(ARGS)
 
-unit: $(INSTALLED)  ## the tests without sockets: seconds
-	@$(PYTEST) -m 'not loopback' $(ARGS)
+unit: $(INSTALLED)  ## the tests without sockets or processes, with fewer random inputs: seconds
+	@$(PYTEST) -m 'not loopback' --hypothesis-profile=quick $(ARGS)
 
 loopback: $(INSTALLED)  ## the tests over real sockets, but for those of `interop`
 	@$(PYTEST) -m 'loopback and not interop' $(ARGS)

@@ -37,7 +37,21 @@ PATIENCE = 5.0
 
 # A slow machine is no failure, and what CI finds must be found again.
 settings.register_profile("project", deadline=None, derandomize="CI" in os.environ)
+# For a run between two edits (`--hypothesis-profile=quick`): `make check` tries them all.
+settings.register_profile("quick", settings.get_profile("project"), max_examples=25)
 settings.load_profile("project")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Do not even import the tests over real sockets where none of them is asked for."""
+    is_left_out = config.option.markexpr == "not loopback" and collection_path.parent == ROOT
+    return True if is_left_out and collection_path.name in SOCKET_FOLDERS else None
+
+
+def pytest_collection_finish() -> None:
+    """Keep the collector from all that was made until here: it is much, and is there to stay."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -9,7 +9,7 @@ of the core.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import NamedTuple
@@ -95,8 +95,9 @@ def modules_of(root: Path) -> dict[str, Path]:
     return modules
 
 
-def imports_of(module: str, path: Path) -> Iterator[Import]:
-    """Yield everything that a module imports, anywhere in it, relative imports made absolute."""
+@cache
+def imports_of(module: str, path: Path) -> list[Import]:
+    """Return all that a module imports, anywhere in it, relative imports made absolute."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     package = module.split(".") if path.name == "__init__.py" else module.split(".")[:-1]
     for_types = {
@@ -106,6 +107,7 @@ def imports_of(module: str, path: Path) -> Iterator[Import]:
         for statement in block.body
         for node in ast.walk(statement)
     }
+    imports = []
     for node in ast.walk(tree):
         if not isinstance(node, ast.Import | ast.ImportFrom):
             continue
@@ -114,7 +116,8 @@ def imports_of(module: str, path: Path) -> Iterator[Import]:
             start = package[: len(package) - node.level + 1] if node.level else []
             source = ".".join([*start, *([node.module] if node.module else [])]) + "."
         for alias in node.names:
-            yield Import(source + alias.name, node.lineno, id(node) in for_types)
+            imports.append(Import(source + alias.name, node.lineno, id(node) in for_types))
+    return imports
 
 
 def module_named(name: str, modules: dict[str, Path]) -> str | None:

@@ -212,6 +212,10 @@ class Inflater:
 
     A `budget` is how many bytes, 0 or more, may still come out of the message. After an
     error the connection is lost, and with it the inflater.
+
+    A window that was agreed on is the memory that is spent on looking back. A server that looks
+    back further breaks RFC 7692 §7.1.2.1: it is caught where that reaches behind the last call
+    of zlib, and understood where it does not.
     """
 
     __slots__ = ("_decompressor", "_is_open", "_keeps_context", "_window_bits")

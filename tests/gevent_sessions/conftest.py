@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -15,15 +14,6 @@ from tests.helpers.conversation import Wire, make_wire
 
 # What a test has ended may take this long, in seconds, to be gone.
 PATIENCE = 5.0
-
-
-@pytest.fixture(autouse=True, scope="module")
-def only_what_is_new_counts() -> Iterator[None]:
-    """Keep the collector from what was there before: there is much, and it is looked at often."""
-    gc.collect()
-    gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 @pytest.fixture(autouse=True)

@@ -229,11 +229,14 @@ def connection_of_a_thread(url: str, how: str) -> Iterator[WebSocket]:
         stream = connect(websocket)
         read_until(stream, events.Poll)
         kept.append(stream)
+        kept.append(gevent.get_hub())
         if how == "destroyed":
             gevent.get_hub().destroy()
 
     ThreadTask(run, ()).result()
-    time.sleep(0.02)  # The interpreter takes the thread apart behind its end.
+    _, hub = kept
+    # The interpreter takes the thread apart behind its end, and greenlet what ran in it.
+    wait_until(lambda: hub.dead or hub.loop is None, "end of the hub")
     yield websocket
 
 

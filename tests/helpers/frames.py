@@ -8,7 +8,13 @@ from __future__ import annotations
 
 import struct
 
-__all__ = ["close_payload", "parse_client_frames", "server_frame", "take_client_frame"]
+__all__ = [
+    "close_payload",
+    "missing_bytes",
+    "parse_client_frames",
+    "server_frame",
+    "take_client_frame",
+]
 
 
 def server_frame(first_byte: int, payload: bytes = b"") -> bytes:
@@ -26,6 +32,19 @@ def server_frame(first_byte: int, payload: bytes = b"") -> bytes:
 def close_payload(code: int, reason: str = "") -> bytes:
     """Build what a Close frame carries."""
     return struct.pack("!H", code) + reason.encode()
+
+
+def missing_bytes(stream: bytes) -> int:
+    """Return how many bytes a server's last frame still needs; 0 where its head is cut short."""
+    start = 0
+    while len(stream) >= start + 2:
+        extra = {126: 2, 127: 8}.get(stream[start + 1], 0)
+        head_end = start + 2 + extra
+        if len(stream) < head_end:
+            return 0
+        size = int.from_bytes(stream[start + 2 : head_end], "big") if extra else stream[start + 1]
+        start = head_end + size
+    return max(0, start - len(stream))
 
 
 def take_client_frame(data: bytes | bytearray, start: int = 0) -> tuple[int, bytes, int] | None:

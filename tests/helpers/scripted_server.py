@@ -37,7 +37,7 @@ __all__ = ["Peer", "Script", "ScriptedServer", "upgrade_answer"]
 
 KEY = re.compile(rb"^sec-websocket-key:[ \t]*(\S+)", re.IGNORECASE | re.MULTILINE)
 # A blocked call looks up this often, in seconds, whether the test is over.
-TICK = 0.02
+TICK = 0.005
 
 Script: TypeAlias = Callable[["Peer"], object] | Sequence[bytes | Callable[["Peer"], object]]
 

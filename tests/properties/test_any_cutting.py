@@ -5,11 +5,12 @@ TCP keeps the bytes and their order, and nothing else.
 
 from __future__ import annotations
 
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lomond.protocol.client import ClientProtocol
 from lomond.protocol.deflate import DeflateOffer
+from tests.helpers.examples import examples
 from tests.helpers.protocol import ANSWER, connecting_client, deliver, ending_of, frames_sent
 from tests.helpers.server_bytes import VIOLATIONS, cuttings, server_streams
 
@@ -39,28 +40,28 @@ def assert_equal_in_any_cutting(data: bytes, reads: list[bytes], compressed: boo
     assert outcome(make_client(compressed), reads) == expected
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(st.data())
 def test_stream_means_the_same_in_any_cutting(data: st.DataObject) -> None:
     stream = INTERIM + ANSWER + data.draw(server_streams())
     assert_equal_in_any_cutting(stream, data.draw(cuttings(stream)), compressed=False)
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(st.data())
 def test_compressed_stream_means_the_same_in_any_cutting(data: st.DataObject) -> None:
     stream = DEFLATE_ANSWER + data.draw(server_streams(compressed=True))
     assert_equal_in_any_cutting(stream, data.draw(cuttings(stream)), compressed=True)
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(server_streams(compressed=True).filter(lambda stream: len(stream) < 1000))
 def test_stream_means_the_same_byte_by_byte(stream: bytes) -> None:
     stream = DEFLATE_ANSWER + stream
     assert_equal_in_any_cutting(stream, [bytes([byte]) for byte in stream], compressed=True)
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(st.sampled_from(VIOLATIONS), st.integers(1, 20), st.integers(1, 20))
 @example(b"\x81\x03\xed\xa0\x80", 2, 4)
 def test_violation_is_the_same_in_three_reads(wrong: bytes, first: int, second: int) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lomond.protocol.client import ClientProtocol
+from tests.helpers.examples import examples
 from tests.helpers.protocol import (
     ANSWER,
     connecting_client,
@@ -39,20 +40,20 @@ def assert_ends_in_order(client: ClientProtocol, reads: list[bytes]) -> None:
     assert client.tick(1e9) == []
 
 
-@settings(max_examples=80)
+@examples(80)
 @given(st.lists(st.binary(max_size=40), max_size=6))
 def test_garbage_instead_of_frames(reads: list[bytes]) -> None:
     assert_ends_in_order(ready_client(), reads)
     assert_ends_in_order(ready_client(deflate=""), reads)
 
 
-@settings(max_examples=50)
+@examples(50)
 @given(st.lists(st.binary(max_size=40), max_size=6))
 def test_garbage_instead_of_an_answer(reads: list[bytes]) -> None:
     assert_ends_in_order(connecting_client(), reads)
 
 
-@settings(max_examples=50)
+@examples(50)
 @given(st.data())
 def test_damaged_answer(data: st.DataObject) -> None:
     answer = bytearray(b"HTTP/1.1 100 Continue\r\n\r\n" + ANSWER + b"\x81\x02hi")
@@ -60,7 +61,7 @@ def test_damaged_answer(data: st.DataObject) -> None:
     assert_ends_in_order(connecting_client(), data.draw(cuttings(bytes(answer))))
 
 
-@settings(max_examples=50)
+@examples(50)
 @given(st.data(), st.sampled_from([None, "", "; server_no_context_takeover"]))
 def test_damaged_frames(data: st.DataObject, deflate: str | None) -> None:
     stream = bytearray(data.draw(server_streams(compressed=deflate is not None)))
@@ -70,7 +71,7 @@ def test_damaged_frames(data: st.DataObject, deflate: str | None) -> None:
     assert_ends_in_order(client, data.draw(cuttings(bytes(stream))))
 
 
-@settings(max_examples=50)
+@examples(50)
 @given(st.binary(max_size=100))
 def test_garbage_behind_our_close(data: bytes) -> None:
     client = ready_client()

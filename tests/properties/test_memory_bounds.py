@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lomond.protocol import frames
@@ -20,6 +20,7 @@ from lomond.protocol.client import ClientProtocol
 from tests.fuzz.targets.cutting import cut
 from tests.fuzz.targets.frames import DEFLATE
 from tests.helpers.deflate import compress
+from tests.helpers.examples import examples
 from tests.helpers.frames import server_frame
 from tests.helpers.protocol import ANSWER, connecting_client, ready_client
 from tests.helpers.server_bytes import server_streams
@@ -136,7 +137,7 @@ ATTACKS = {
 PIECES = st.sampled_from(sorted(ATTACKS.values())) | server_streams(compressed=True) | st.binary()
 
 
-@settings(max_examples=10)
+@examples(10)
 @given(
     st.lists(PIECES, max_size=2).map(b"".join),
     st.sampled_from([200, READ]),

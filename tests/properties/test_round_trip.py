@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import zlib
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lomond.protocol.client import ClientProtocol
 from lomond.protocol.frames import build_close_payload, build_frame, parse_close_payload
+from tests.helpers.examples import examples
 from tests.helpers.frames import parse_client_frames, server_frame
 from tests.helpers.protocol import deliver, frames_sent, ready_client
 
@@ -38,7 +39,7 @@ def send(client: ClientProtocol, message: str | bytes, compress: bool = True) ->
         client.send_binary(message, compress)
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(st.integers(0, 255), payloads, st.binary(min_size=4, max_size=4))
 def test_frame_is_unmasked_to_what_was_masked(first: int, payload: bytes, key: bytes) -> None:
     if first & 0x08:
@@ -46,14 +47,14 @@ def test_frame_is_unmasked_to_what_was_masked(first: int, payload: bytes, key: b
     assert parse_client_frames(build_frame(first, payload, key)) == [(first, payload)]
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(messages)
 def test_messages_are_received_as_they_were_sent(messages: list[str | bytes]) -> None:
     frames = [server_frame(*as_frame(message)) for message in messages]
     assert deliver(ready_client(), b"".join(frames)) == [as_event(each) for each in messages]
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(messages)
 def test_messages_are_sent_as_they_were_given(messages: list[str | bytes]) -> None:
     client = ready_client()
@@ -62,7 +63,7 @@ def test_messages_are_sent_as_they_were_given(messages: list[str | bytes]) -> No
     assert frames_sent(client) == [as_frame(message) for message in messages]
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(st.lists(st.tuples(texts | payloads, st.booleans()), max_size=5), st.booleans())
 def test_compressed_messages_come_back_from_an_echo(
     messages: list[tuple[str | bytes, bool]], takeover: bool
@@ -76,7 +77,7 @@ def test_compressed_messages_come_back_from_an_echo(
     assert deliver(client, echo) == [as_event(message) for message, _ in messages]
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(messages)
 def test_compressed_messages_are_inflated_by_zlib(messages: list[str | bytes]) -> None:
     client = ready_client(deflate="")
@@ -93,7 +94,7 @@ def test_compressed_messages_are_inflated_by_zlib(messages: list[str | bytes]) -
 codes = st.sampled_from([1000, 1001, 1003, 1007, 1014]) | st.integers(3000, 4999)
 
 
-@settings(max_examples=80)
+@examples(80)
 @given(codes, st.text(max_size=200))
 def test_close_reason_is_the_beginning_of_what_was_given(code: int, reason: str) -> None:
     payload = build_close_payload(code, reason.encode())

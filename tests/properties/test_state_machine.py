@@ -19,6 +19,7 @@ from hypothesis.stateful import (
 
 from lomond.errors import WebSocketClosed, WebSocketClosing, WebSocketUnavailable
 from lomond.protocol.deflate import DeflateOffer
+from tests.helpers.examples import examples
 from tests.helpers.protocol import (
     ANSWER,
     connecting_client,
@@ -275,4 +276,4 @@ class Conversation(RuleBasedStateMachine):
 
 
 TestConversation = Conversation.TestCase
-TestConversation.settings = settings(max_examples=80, stateful_step_count=20)
+TestConversation.settings = settings(examples(80), stateful_step_count=20)

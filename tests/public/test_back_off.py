@@ -12,10 +12,11 @@ from email.utils import formatdate
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lomond.persist import BackOffPolicy, parse_retry_after
+from tests.helpers.examples import examples
 
 NOW = 1_700_000_000.0
 ALMOST_1 = math.nextafter(1.0, 0.0)
@@ -66,7 +67,7 @@ def test_equal_waits_leave_nothing_to_chance() -> None:
     assert [policy.next_delay(chance) for chance in (0.0, 0.5, 0.9)] == [5, 5, 5]
 
 
-@settings(max_examples=50)
+@examples(50)
 @given(st.tuples(seconds, seconds).map(sorted), st.lists(chances, min_size=1, max_size=20))
 def test_every_delay_is_within_the_two(waits: list[float], luck: list[float]) -> None:
     policy = BackOffPolicy(*waits)
@@ -244,7 +245,7 @@ _scraps = st.sampled_from(
 )
 
 
-@settings(max_examples=50)
+@examples(50)
 @given(
     st.lists(_scraps, max_size=12).map("".join) | st.text(max_size=20),
     chances,

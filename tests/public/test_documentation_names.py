@@ -253,6 +253,7 @@ def test_everything_that_sends_takes_its_argument_by_position_and_by_keyword() -
     assert [frames[0], len(frames)] == [0x81, 7 + 7 + 7 + 7 + 6 + 7 + 7 + 11]
 
 
+@pytest.mark.loopback
 def test_importing_the_package_gives_its_modules_but_persist() -> None:
     code = (
         "import lomond, sys\n"

@@ -263,6 +263,7 @@ def test_a_child_forked_while_a_context_is_made_can_make_one(certificates: Certi
     assert os.waitpid(child, 0)[1] == 0
 
 
+@pytest.mark.loopback
 def test_contexts_from_before_and_after_monkey_patching_both_work() -> None:
     pytest.importorskip("gevent")
     program = """

@@ -139,6 +139,5 @@ def cpu_seconds(header: str) -> float:
 def test_hostile_headers_take_linear_time(attack: object) -> None:
     assert callable(attack)
     small = min(cpu_seconds(attack(2_000)) for _ in range(5))
-    large = min(cpu_seconds(attack(64_000)) for _ in range(5))
     # 32 times the header: 32 times the work, where quadratic time would be 1,024 times.
-    assert large < 128 * small + 0.001
+    assert any(cpu_seconds(attack(64_000)) < 128 * small + 0.001 for _ in range(5))

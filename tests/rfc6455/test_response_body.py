@@ -203,6 +203,5 @@ def cpu_seconds(chunks: int) -> float:
 
 def test_many_tiny_chunks_take_linear_time() -> None:
     small = min(cpu_seconds(2_000) for _ in range(5))
-    large = min(cpu_seconds(64_000) for _ in range(2))
     # 32 times as many: 32 times the work, where copying the rest at each chunk has 1,024 times.
-    assert large < 64 * small
+    assert any(cpu_seconds(64_000) < 64 * small for _ in range(3))

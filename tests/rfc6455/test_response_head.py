@@ -281,9 +281,8 @@ def cpu_seconds(start: bytes, size: int) -> float:
 @pytest.mark.parametrize("start", [b"", b"A: "])
 def test_a_long_name_or_value_fed_byte_by_byte_takes_linear_time(start: bytes) -> None:
     small = min(cpu_seconds(start, 4_000) for _ in range(5))
-    large = min(cpu_seconds(start, 128_000) for _ in range(2))
     # 32 times as many bytes: 32 times the work, where a quadratic reader has 1,024 times.
-    assert large < 64 * small
+    assert any(cpu_seconds(start, 128_000) < 64 * small for _ in range(3))
 
 
 def test_the_first_response_that_is_not_interim_is_returned() -> None:
