@@ -21,7 +21,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help venv test unit loopback interop autobahn fuzz soak check format lint types fix demo clean
+.PHONY: help venv test unit loopback interop autobahn fuzz soak instructions check format lint types fix demo clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -65,6 +65,10 @@ fuzz: $(FUZZER)  ## atheris, so many seconds on each target (SECONDS=60, TARGETS
 soak: SECONDS = 600
 soak: $(INSTALLED)  ## mixed traffic with both session classes; fails if memory grows (SECONDS=600)
 	@$(BIN)/python -m tests.soak --seconds $(SECONDS)
+
+# Fails when a message costs 5 % more than in benchmarks/instructions/limits.json; ARGS=--set records.
+instructions: $(INSTALLED)  ## instructions counted by valgrind for each message (ARGS=--set)
+	@$(BIN)/python -m benchmarks.instructions $(ARGS)
 
 # `make test check` runs the tests once: both names ask for the same run.
 check: format lint types test  ## all that must hold before a change lands

@@ -1,0 +1,1 @@
+"""What messages and connections cost, here and with others: `make bench`."""
