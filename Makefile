@@ -28,8 +28,8 @@ help:  ## this list
 
 venv: $(INSTALLED)  ## the environment that all others run in
 
-# Both files say what is to be installed, so a change of either installs it again.
-$(INSTALLED): setup.py pyproject.toml
+# They say what is to be installed and compiled, so a change of any installs it again.
+$(INSTALLED): setup.py pyproject.toml lomond/protocol/_accelerator.c
 	@echo "making $(VENV), about half a minute"
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check -e '.[test,demo,interop]'
@@ -95,4 +95,5 @@ demo: $(INSTALLED)  ## a thousand connections at once, as greenlets (CLIENTS=100
 clean:  ## forget everything that was made, the environment too
 	@rm -rf $(VENV) .cache build dist *.egg-info .coverage .coverage.* .hypothesis
 	@rm -rf .mypy_cache .pytest_cache .ruff_cache
+	@rm -f lomond/protocol/*.so
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

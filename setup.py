@@ -7,9 +7,10 @@ the same client on greenlets. Tools are configured in `pyproject.toml`, never he
 from __future__ import annotations
 
 import runpy
+import sys
 from pathlib import Path
 
-from setuptools import find_packages, setup
+from setuptools import Extension, find_packages, setup
 
 ROOT = Path(__file__).parent
 
@@ -36,6 +37,15 @@ INTEROP = [
     "tornado>=6.5,<7",
     "websockets>=15,<18",
 ]
+
+# Optional: without a compiler the installation goes on, and pure Python does the same.
+ACCELERATOR = Extension(
+    "lomond.protocol._accelerator",
+    ["lomond/protocol/_accelerator.c"],
+    # Some interpreters are built, and build, with -O2, by which 64 KiB take twice as long.
+    extra_compile_args=["-O3"],
+    optional=True,
+)
 
 setup(
     name="lomond-gevent",
@@ -66,13 +76,20 @@ setup(
         "Typing :: Typed",
     ],
     packages=find_packages(include=["lomond", "lomond.*", "lomond_gevent", "lomond_gevent.*"]),
-    package_data={"lomond": ["py.typed"], "lomond_gevent": ["py.typed"]},
+    package_data={
+        "lomond": ["py.typed"],
+        "lomond.protocol": ["*.pyi"],
+        "lomond_gevent": ["py.typed"],
+    },
+    # Others have compilers of their own, for which a call into C is what is slow.
+    ext_modules=[ACCELERATOR] if sys.implementation.name == "cpython" else [],
     zip_safe=False,
     python_requires=">=3.10",
     install_requires=[
         "certifi",
         "gevent>=24.11",
-        # Only where a wheel exists: elsewhere the masking falls back to pure Python by itself.
+        # For where the accelerator cannot be compiled, and only where there is a wheel of it:
+        # elsewhere the masking falls back to pure Python by itself.
         'wsaccel>=0.6.7; python_version < "3.14" and platform_python_implementation == "CPython"',
     ],
     extras_require={"test": TEST, "demo": DEMO, "interop": INTEROP, "fuzz": FUZZ},

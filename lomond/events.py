@@ -58,7 +58,8 @@ class Connecting(Event):
     url: the URL to connect to, a password in it hidden.
     """
 
-    __slots__ = __match_args__ = ("url",)
+    __slots__ = ("url",)
+    __match_args__ = ("url",)
     name = "connecting"
 
     def __init__(self, url: str, received_time: float | None = None) -> None:
@@ -192,7 +193,8 @@ class Text(Event):
 
 
 class _Payload(Event):
-    __slots__ = __match_args__ = ("data",)
+    __slots__ = ("data",)
+    __match_args__ = ("data",)
 
     def __init__(self, data: bytes, received_time: float | None = None) -> None:
         self.data = data
@@ -233,7 +235,8 @@ class Pong(_Payload):
 
 
 class _CloseFrame(Event):
-    __slots__ = __match_args__ = ("code", "reason")
+    __slots__ = ("code", "reason")
+    __match_args__ = ("code", "reason")
 
     def __init__(self, code: int | None, reason: str, received_time: float | None = None) -> None:
         super().__init__(received_time)
@@ -300,7 +303,8 @@ class UnknownMessage(Event):
     message: the message.
     """
 
-    __slots__ = __match_args__ = ("message",)
+    __slots__ = ("message",)
+    __match_args__ = ("message",)
     name = "unknown"
 
     def __init__(self, message: object, received_time: float | None = None) -> None:
@@ -393,7 +397,8 @@ class BackOff(Event):
     delay: seconds until the next attempt.
     """
 
-    __slots__ = __match_args__ = ("delay",)
+    __slots__ = ("delay",)
+    __match_args__ = ("delay",)
     name = "back_off"
 
     def __init__(self, delay: float, received_time: float | None = None) -> None:

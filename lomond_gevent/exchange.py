@@ -7,6 +7,7 @@ send, and no watcher is touched from outside of its loop.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any
 
@@ -17,6 +18,7 @@ from lomond.errors import Kind, TransportFail, WebSocketUnavailable
 from lomond.exchange import Exchange
 from lomond.forks import PROCESS
 from lomond.outbox import Gate
+from lomond.protocol.client import ClientProtocol
 from lomond_gevent.hubs import Request, has_ended, is_here
 from lomond_gevent.transport import GeventTransport
 
@@ -34,14 +36,21 @@ class HubExchange(Exchange):
     errors are raised where they were caused.
     """
 
-    __slots__ = ("_generation", "_hub")
+    __slots__ = ("_flush_in_hub", "_generation", "_hub")
 
-    transport: GeventTransport
-
-    def __init__(self, *args: Any) -> None:
-        super().__init__(*args)
+    def __init__(
+        self,
+        protocol: ClientProtocol,
+        transport: GeventTransport,
+        send_timeout: float | None,
+        lock: AbstractContextManager[Any],
+        make_gate: Callable[[], Gate],
+    ) -> None:
+        """Join the two for the greenlets of the hub of this one."""
+        super().__init__(protocol, transport, send_timeout, lock, make_gate)
         self._hub = gevent.get_hub()
         self._generation = PROCESS.generation
+        self._flush_in_hub = transport.flush_in_hub
 
     # ---- the loop's side ------------------------------------------------------------------
 
@@ -71,7 +80,7 @@ class HubExchange(Exchange):
     def _flush_later(self) -> None:
         """Have the hub write what the kernel did not take and no sender waits for."""
         if self.protocol.outgoing.is_congested and not self._turn.is_taken:
-            self.transport.flush_in_hub(self._flush_rest)
+            self._flush_in_hub(self._flush_rest)
 
     def _flush_rest(self) -> bool:
         with self._lock:

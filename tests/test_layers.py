@@ -44,6 +44,7 @@ LAYERS = {
     "lomond.state": 3,
     "lomond.options": 3,
     "lomond.foreign": 3,
+    "lomond.handover": 3,
     "lomond.outbox": 3,
     "lomond.exchange": 3,
     "lomond.session": 3,

@@ -8,20 +8,14 @@ end is what a user runs: `WebSocket`, `GeventSession`, the hub, the socket.
 a line is printed: its name, and how many units of work it held.
 """
 
-# ruff: noqa: E402 - what is imported below must not find wsaccel.
 from __future__ import annotations
 
 import gc
 import os
 import socket
-import sys
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from hashlib import sha1
-
-# One number for all machines: masking is counted in pure Python, wherever else there is better.
-for _module in ("wsaccel", "wsaccel.xormask"):
-    sys.modules[_module] = None  # type: ignore[assignment]  # what import then refuses
 
 from benchmarks.instructions.reference import run_reference
 from lomond import WebSocket

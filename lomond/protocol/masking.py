@@ -1,7 +1,11 @@
 """Masking of what a client sends: RFC 6455 §5.3, §10.3.
 
 `make_key` draws a masking key, `mask` applies it. There are three ways to apply
-one, identical to the bit, and `mask` takes the fastest for the size at hand.
+one, identical to the bit: the compiled accelerator of this package, the wsaccel
+package, and pure Python. `mask` takes the fastest for the size at hand; setting
+LOMOND_ACCELERATOR in the environment to `wsaccel` or `none` rules out the faster
+ones (see `compiled`).
+
 Where key and payload stand in a frame does not belong here: see `frames`.
 """
 
@@ -10,23 +14,27 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from functools import cache
-from importlib import import_module
 from struct import Struct
 from typing import TypeAlias
 
+from lomond.protocol.compiled import accelerator, wsaccel
+
+Payload: TypeAlias = bytes | bytearray | memoryview
 Masker: TypeAlias = Callable[[bytes, bytes], bytes]
+AnyMasker: TypeAlias = Callable[[Payload, bytes], bytes]
 
 KEY_SIZE = 4
 
 # The payload sizes, in bytes, at which one way gives way to the next. µs for one call, the best
-# of 150 interleaved runs (CPython 3.11, wsaccel 0.6.7, x86-64):
+# of 300 interleaved runs (CPython 3.11, wsaccel 0.6.7, x86-64):
 #
-#     bytes           1     24     64    256   1100   4096  64 KiB
-#     integers     0.40   0.53   0.63   1.04   3.06    9.1     235
-#     wsaccel      0.51   0.54   0.59   0.84   2.04    6.0      89
-#     translation  1.17   1.23   1.29   1.60   3.05    9.3     120
-WSACCEL_FROM = 24
-TRANSLATION_FROM = 1100
+#     bytes           1     32     64    256   1024   4096  64 KiB   1 MiB
+#     accelerator  0.04   0.04   0.04   0.04   0.09   0.16     1.6      40
+#     integers     0.29   0.44   0.52   0.91   2.76    8.8     132   6,200
+#     wsaccel      0.42   0.47   0.51   0.75   1.83    5.9      86   1,400
+#     translation  1.04   1.12   1.17   1.45   2.75    8.6     118   1,600
+WSACCEL_FROM = 64
+TRANSLATION_FROM = 1024
 
 # os.urandom(4) costs 570 ns, a key out of one larger draw 130 ns.
 KEYS_PER_DRAW = 1024
@@ -61,12 +69,10 @@ def _xor_tables() -> tuple[bytes, ...]:
     return tuple(mask_by_integers(every_byte, bytes((byte,) * KEY_SIZE)) for byte in range(256))
 
 
-def _load_wsaccel() -> Masker | None:
-    try:
-        make_masker = import_module("wsaccel.xormask").XorMaskerSimple
-    except ImportError:
-        # There is no wheel of it for every Python, and everything works without.
+def _make_wsaccel_masker() -> Masker | None:
+    if wsaccel is None:
         return None
+    make_masker = wsaccel.XorMaskerSimple
 
     def mask_by_wsaccel(payload: bytes, key: bytes) -> bytes:
         """Mask by the compiled loop of the wsaccel package."""
@@ -76,28 +82,35 @@ def _load_wsaccel() -> Masker | None:
     return mask_by_wsaccel
 
 
-mask_by_wsaccel: Masker | None = _load_wsaccel()
-"""Mask by the compiled loop of the wsaccel package; None where it cannot be imported."""
+mask_by_wsaccel: Masker | None = _make_wsaccel_masker()
+"""Mask by the compiled loop of the wsaccel package; None where it cannot be used."""
 
 _mask_long: Masker = mask_by_wsaccel or mask_by_translation
 _long_from = WSACCEL_FROM if mask_by_wsaccel else TRANSLATION_FROM
 
 
-def mask(payload: bytes | bytearray | memoryview, key: bytes) -> bytes:
-    """Return `payload` masked, or a masked payload as it was before: twice is identity.
-
-    `key` has 4 bytes. The argument is never changed; a view of anything but bytes
-    counts as the bytes of its memory.
-    """
+def mask_by_size(payload: Payload, key: bytes) -> bytes:
+    """Mask by the fastest way there is without the accelerator."""
     # A copy: wsaccel does not promise to leave a bytearray alone, and the length of a view
     # counts its items.
     data = payload if type(payload) is bytes else bytes(payload)
-    # RFC 6455 §5.3: "Octet i of the transformed data is the XOR of octet i of the original
-    # data with octet at index i modulo 4 of the masking key"
     if len(data) < _long_from:
         return mask_by_integers(data, key)
     return _mask_long(data, key)
 
+
+mask_by_accelerator: AnyMasker | None = None if accelerator is None else accelerator.mask
+"""Mask by the compiled loop of this package; None where it cannot be used."""
+
+
+# RFC 6455 §5.3: "Octet i of the transformed data is the XOR of octet i of the original
+# data with octet at index i modulo 4 of the masking key"
+mask: AnyMasker = mask_by_accelerator or mask_by_size
+"""Return the payload masked, or a masked payload as it was before: twice is identity.
+
+The key, the second argument, has 4 bytes. The first is never changed; a view of anything but
+bytes counts as the bytes of its memory.
+"""
 
 # Keys nobody has used yet. Needs no lock: list.pop and list.extend are atomic, among threads
 # and so among greenlets. Replaced in a forked child, which would use its parent's keys again.

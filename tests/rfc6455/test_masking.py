@@ -6,9 +6,9 @@ data ("original-octet-i") with octet at index i modulo 4 of the masking key".
 
 from __future__ import annotations
 
-import importlib.util
 import itertools
 import os
+import random
 import sys
 import threading
 from collections.abc import Iterator
@@ -18,27 +18,40 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from lomond.protocol import masking
-from lomond.protocol.masking import make_key, mask, mask_by_integers, mask_by_translation
+from lomond.protocol import compiled, masking
+from lomond.protocol.masking import (
+    make_key,
+    mask,
+    mask_by_integers,
+    mask_by_size,
+    mask_by_translation,
+)
+from tests.helpers.modules import load_copy
 
 KEY = b"\x37\xfa\x21\x3d"
 KEYS = st.binary(min_size=4, max_size=4)
-MASKERS: list[masking.Masker] = [mask, mask_by_integers, mask_by_translation]
-if masking.mask_by_wsaccel is not None:
-    MASKERS.append(masking.mask_by_wsaccel)
+# Whatever this environment has: no compiler, no accelerator; no wheel, no wsaccel.
+COMPILED = [masker for masker in (masking.mask_by_accelerator, masking.mask_by_wsaccel) if masker]
+MASKERS = [mask, mask_by_size, mask_by_integers, mask_by_translation, *COMPILED]
+# Those that take more than bytes.
+TAKING_ANY = [mask, mask_by_size]
+
+
+@pytest.fixture(params=["", "wsaccel", "none"])
+def copy_by_choice(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """Load the module once more for each choice of the environment."""
+    monkeypatch.setenv(compiled.VARIABLE, request.param)
+    monkeypatch.setitem(sys.modules, compiled.__name__, load_copy(compiled))
+    return load_copy(masking)
 
 
 @pytest.fixture
-def copy_without_help(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
-    """Load the module once more, as on a system without wsaccel and without fork."""
-    monkeypatch.setitem(sys.modules, "wsaccel.xormask", None)
+def copy_without_help(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """Load the module once more, as on a system without anything compiled and without fork."""
+    monkeypatch.setenv(compiled.VARIABLE, "none")
+    monkeypatch.setitem(sys.modules, compiled.__name__, load_copy(compiled))
     monkeypatch.delattr(os, "register_at_fork", raising=False)
-    spec = importlib.util.spec_from_file_location("masking_without_help", masking.__file__)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    yield module
+    return load_copy(masking)
 
 
 def xor_of_octets(payload: bytes, key: bytes) -> bytes:
@@ -55,21 +68,34 @@ def test_an_empty_payload_stays_empty(masker: masking.Masker) -> None:
     assert masker(b"", KEY) == b""
 
 
-@pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 7, 8, 23, 24, 25, 125, 126])
 @pytest.mark.parametrize("masker", MASKERS)
-def test_the_last_octets_are_masked_at_every_remainder_of_four(
-    masker: masking.Masker, size: int
-) -> None:
-    assert masker(b"\x00" * size, KEY) == (KEY * 32)[:size]
+def test_the_last_octets_are_masked_at_every_length(masker: masking.Masker) -> None:
+    for size in (*range(71), 125, 126):
+        assert masker(b"\x00" * size, KEY) == (KEY * 32)[:size]
 
 
 @given(payload=st.binary(max_size=3000), key=KEYS)
-@example(payload=b"\xff" * 1099, key=KEY)
-@example(payload=b"\xff" * 1100, key=KEY)
+@example(payload=b"\xff" * 1023, key=KEY)
+@example(payload=b"\xff" * 1024, key=KEY)
 @example(payload=b"\x80" * 65536, key=b"\x00\x00\x00\x80")
 def test_every_way_to_mask_gives_the_same_octets(payload: bytes, key: bytes) -> None:
     expected = xor_of_octets(payload, key)
     assert [masker(payload, key) for masker in MASKERS] == [expected] * len(MASKERS)
+
+
+@pytest.mark.parametrize("size", [(1 << 16) + more for more in (-9, -1, 0, 1, 7, 8, 9)])
+def test_long_payloads_are_masked_to_the_last_octet(size: int) -> None:
+    payload = random.Random(size).randbytes(size)
+    expected = xor_of_octets(payload, KEY)
+    assert [masker(payload, KEY) == expected for masker in MASKERS] == [True] * len(MASKERS)
+
+
+@pytest.mark.parametrize("masker", TAKING_ANY)
+def test_a_view_may_begin_anywhere_in_memory(masker: masking.AnyMasker) -> None:
+    memory = bytes(range(200))
+    for start, size in itertools.product(range(9), range(71)):
+        view = memoryview(memory)[start : start + size]
+        assert masker(view, KEY) == xor_of_octets(memory[start : start + size], KEY)
 
 
 @given(payload=st.binary(max_size=3000), key=KEYS)
@@ -77,37 +103,49 @@ def test_masking_twice_gives_the_payload_again(payload: bytes, key: bytes) -> No
     assert mask(mask(payload, key), key) == payload
 
 
+@pytest.mark.parametrize("masker", TAKING_ANY)
 @pytest.mark.parametrize("size", [5, 500, 5000])
-def test_a_bytearray_is_masked_into_new_bytes_and_left_as_it_was(size: int) -> None:
+def test_a_bytearray_is_masked_into_new_bytes_and_left_as_it_was(
+    masker: masking.AnyMasker, size: int
+) -> None:
     payload = bytearray(b"a" * size)
-    masked = mask(payload, KEY)
+    masked = masker(payload, KEY)
     assert type(masked) is bytes
     assert masked == xor_of_octets(b"a" * size, KEY)
     assert payload == b"a" * size
 
 
+@pytest.mark.parametrize("masker", TAKING_ANY)
 @pytest.mark.parametrize("size", [5, 500, 5000])
-def test_a_writable_view_is_masked_into_new_bytes_and_left_as_it_was(size: int) -> None:
+def test_a_writable_view_is_masked_into_new_bytes_and_left_as_it_was(
+    masker: masking.AnyMasker, size: int
+) -> None:
     memory = bytearray(b"a" * (size + 2))
-    masked = mask(memoryview(memory)[1:-1], KEY)
+    masked = masker(memoryview(memory)[1:-1], KEY)
     assert type(masked) is bytes
     assert masked == xor_of_octets(b"a" * size, KEY)
     assert memory == b"a" * (size + 2)
 
 
-def test_a_view_with_gaps_is_masked_as_its_own_octets() -> None:
-    assert mask(memoryview(b"H-e-l-l-o")[::2], KEY) == b"\x7f\x9f\x4d\x51\x58"
+@pytest.mark.parametrize("masker", TAKING_ANY)
+def test_a_view_with_gaps_is_masked_as_its_own_octets(masker: masking.AnyMasker) -> None:
+    assert masker(memoryview(b"H-e-l-l-o")[::2], KEY) == b"\x7f\x9f\x4d\x51\x58"
 
 
-def test_a_view_of_larger_items_is_masked_octet_by_octet() -> None:
+@pytest.mark.parametrize("masker", TAKING_ANY)
+def test_a_view_of_larger_items_is_masked_octet_by_octet(masker: masking.AnyMasker) -> None:
     view = memoryview(b"abcdefgh").cast("I")
-    assert mask(view, KEY) == xor_of_octets(b"abcdefgh", KEY)
+    assert masker(view, KEY) == xor_of_octets(b"abcdefgh", KEY)
 
 
-@pytest.mark.parametrize("size", [5, 1099, 1100, 5000])
-def test_without_wsaccel_masking_is_the_same(copy_without_help: ModuleType, size: int) -> None:
+@pytest.mark.parametrize("size", [0, 5, 63, 64, 1023, 1024, 5000])
+def test_whatever_may_help_masking_is_the_same(copy_by_choice: ModuleType, size: int) -> None:
+    assert copy_by_choice.mask(b"a" * size, KEY) == xor_of_octets(b"a" * size, KEY)
+
+
+def test_without_help_there_is_nothing_compiled(copy_without_help: ModuleType) -> None:
+    assert copy_without_help.mask_by_accelerator is None
     assert copy_without_help.mask_by_wsaccel is None
-    assert copy_without_help.mask(b"a" * size, KEY) == xor_of_octets(b"a" * size, KEY)
 
 
 def test_without_fork_keys_are_made_as_ever(copy_without_help: ModuleType) -> None:
