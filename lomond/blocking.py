@@ -88,15 +88,16 @@ class BlockingTransport(Transport):
 
     # ---- waiting --------------------------------------------------------------------------
 
-    def wait(self, deadline: float, readable: bool = True, writable: bool = False) -> None:
+    def wait(self, deadline: float, readable: bool = True, writable: bool = False) -> bool:
         """Return when the socket is ready, at `deadline`, or when woken; or for nothing."""
         self.check_process()
         waker = self._wake_receiver
         if waker is None or (self.channel is not None and self.channel.is_ready):
-            return
+            return False
         if self._exit_event is not None:
             deadline = min(deadline, monotonic() + EXIT_EVENT_INTERVAL)
         self._poll(deadline, readable, writable, waker)
+        return False
 
     def wait_to_send(self, deadline: float, readable: bool = False) -> None:
         """Return when the socket takes more, at `deadline`, or when cancelled; or for nothing."""

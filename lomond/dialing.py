@@ -43,7 +43,7 @@ class Waiter(Protocol):
     def detach(self) -> None:
         """Close that socket."""
 
-    def wait(self, deadline: float, readable: bool = True, writable: bool = False) -> None:
+    def wait(self, deadline: float, readable: bool = True, writable: bool = False) -> object:
         """Return when the socket is ready, at `deadline`, or when cancelled; or for nothing."""
 
 

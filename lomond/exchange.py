@@ -111,10 +111,11 @@ class Exchange:
         protocol = self.protocol
         # Set before looking: who reads ahead from now on wakes the loop.
         self._is_reading = True
+        is_time = False
         try:
             if not (self._ahead or protocol.has_more or protocol.is_finished):
                 is_left_over = protocol.outgoing.is_congested and not self._turn.is_taken
-                self.transport.wait(protocol.heartbeat.next_due, True, is_left_over)
+                is_time = self.transport.wait(protocol.heartbeat.next_due, True, is_left_over)
         finally:
             self._is_reading = False
         with self._lock:
@@ -123,7 +124,7 @@ class Exchange:
             elif protocol.is_finished:
                 batch = []
             else:
-                batch = self._read_step()
+                batch = self._read_step(is_time)
             self._ahead_limit = protocol.bytes_received + READ_AHEAD
             return batch
 
@@ -139,12 +140,15 @@ class Exchange:
             self._flush_quietly()
         return batch or []
 
-    def _read_step(self) -> list[Event]:
+    def _read_step(self, is_time: bool = False) -> list[Event]:
+        """Read and judge, under the lock; where it `is_time`, polls and pings need no reading."""
         protocol, channel = self.protocol, self.transport.channel
         assert channel is not None, "nothing is read before there is a connection"
         try:
             if protocol.has_more:
                 batch = protocol.receive_more(monotonic())
+            elif is_time and not protocol.heartbeat.is_timed_out(monotonic()):
+                batch = protocol.beat(monotonic())
             else:
                 data = channel.receive()
                 now = monotonic()

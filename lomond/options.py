@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from lomond.arguments import Headers, check_compress, check_headers, check_protocols
@@ -27,6 +28,12 @@ from lomond.url import parse_url
 
 if TYPE_CHECKING:
     import ssl
+
+
+@lru_cache(maxsize=64, typed=True)
+def _share_settings(**numbers: Any) -> Settings:
+    # Checked once, and kept once, for thousands of connections that are made alike.
+    return Settings(**numbers)
 
 
 class Options:
@@ -152,9 +159,12 @@ class Options:
 
     def make_settings(self, **times: Any) -> Settings:
         """Return the numbers for one connection: these times, and this object's limits."""
-        return Settings(
-            max_message_size=self.max_message_size, max_fragments=self.max_fragments, **times
-        )
+        times |= {"max_message_size": self.max_message_size, "max_fragments": self.max_fragments}
+        try:
+            return _share_settings(**times)
+        except TypeError:
+            # Of the wrong type, perhaps one that cannot be looked up: the error says which it is.
+            return Settings(**times)
 
     def make_state(self) -> State:
         """Begin anew: a new key, fresh headers. Raises TypeError or ValueError for bad options."""

@@ -181,6 +181,7 @@ class WebsocketSession:
         protocol = ClientProtocol(self._state.request, settings)
         self._state.protocol = protocol
         transport = self.transport_class(self._exit_event)
+        transport.interval = settings.poll
         exchange = self.exchange_class(
             protocol, transport, settings.send_timeout, self.make_lock(), self.make_gate
         )

@@ -12,6 +12,7 @@ import socket as _socket
 import struct
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from math import inf
 from typing import Any, Protocol
 
 from lomond.channel import Channel
@@ -43,11 +44,21 @@ class Transport(ABC):
     may wait. `wake`, `cancel` and `close` are for any thread.
     """
 
-    __slots__ = ("_exit_event", "_generation", "_is_cancelled", "_socket", "channel", "timings")
+    __slots__ = (
+        "_exit_event",
+        "_generation",
+        "_is_cancelled",
+        "_socket",
+        "channel",
+        "interval",
+        "timings",
+    )
 
     def __init__(self, exit_event: ExitEvent | None = None) -> None:
         """Open nothing yet; an `exit_event` that is set counts as `cancel` while connecting."""
         self.timings: dict[str, float] = {}
+        self.interval = inf
+        """At which deadlines are likely to follow one another, in seconds."""
         self._exit_event = exit_event
         self._is_cancelled = False
         self._generation = PROCESS.generation
@@ -92,8 +103,11 @@ class Transport(ABC):
     # ---- using it -------------------------------------------------------------------------
 
     @abstractmethod
-    def wait(self, deadline: float, readable: bool = True, writable: bool = False) -> None:
-        """Return when the socket is ready, at `deadline`, or when woken; or for nothing."""
+    def wait(self, deadline: float, readable: bool = True, writable: bool = False) -> bool:
+        """Return when the socket is ready, at `deadline`, or when woken; or for nothing.
+
+        True means that the clock is the reason, as far as one knows: reading need not be tried.
+        """
 
     @abstractmethod
     def wait_to_send(self, deadline: float, readable: bool = False) -> None:

@@ -12,13 +12,13 @@ from typing import Any, ClassVar
 
 import gevent
 from gevent.event import Event
-from gevent.monkey import get_original
 
 from lomond.exchange import Exchange
 from lomond.outbox import Gate
 from lomond.session import WebsocketSession
 from lomond.transport import EXIT_EVENT_INTERVAL, ExitEvent, Transport
 from lomond_gevent.exchange import HubExchange
+from lomond_gevent.hubs import original
 from lomond_gevent.transport import GeventTransport
 
 
@@ -42,7 +42,7 @@ class GeventSession(WebsocketSession):
         No step waits, so greenlets never meet at it, and it costs 50 ns. It is there for the
         thread in which the collector may end a connection.
         """
-        lock: AbstractContextManager[Any] = get_original("_thread", "RLock")()
+        lock: AbstractContextManager[Any] = original("_thread", "RLock")()
         return lock
 
     @staticmethod

@@ -23,13 +23,12 @@ from time import monotonic
 from typing import Any
 
 from gevent import get_hub, getcurrent
-from gevent.monkey import get_original
 
 from lomond.dialing import Address
 from lomond.forks import PROCESS
 from lomond.route import Route
 from lomond.transport import EXIT_EVENT_INTERVAL, ExitEvent, Transport, look_up_literal
-from lomond_gevent.hubs import is_here, run_soon, stop_watcher
+from lomond_gevent.hubs import is_here, original, run_soon, stop_watcher
 from lomond_gevent.resolver import look_up
 
 READABLE, WRITABLE = 1, 2
@@ -38,15 +37,18 @@ READABLE, WRITABLE = 1, 2
 class _Sleeper:
     """A greenlet that waits, while it does, and what the hub watches for it."""
 
-    __slots__ = ("_timer", "greenlet", "timer_due", "watcher")
+    __slots__ = ("_timer", "greenlet", "interval", "is_time", "timer_due", "watcher")
 
     def __init__(self) -> None:
         self.greenlet: Any = None
         # Of the socket; made for the first wait, and kept for the next.
         self.watcher: Any = None
-        # One timer for many waits: it fires for the earliest deadline it was set to.
+        # One timer for many waits: it fires for the earliest deadline it was set to, and then
+        # again and again, in step: where nothing but polls is due it is never set anew.
         self._timer: Any = None
         self.timer_due = inf
+        self.interval = inf
+        self.is_time = False
 
     def wake(self) -> None:
         """Switch into the greenlet, if it still waits; in the hub only."""
@@ -55,14 +57,16 @@ class _Sleeper:
             greenlet.switch()
 
     def _ring(self) -> None:
-        self.timer_due = inf
+        self.timer_due += self.interval
+        self.is_time = True
         self.wake()
 
     def set_timer(self, loop: Any, deadline: float, *, ref: bool = False) -> None:
         """Have the timer fire at `deadline`; with `ref` it keeps the hub alive until then."""
         self._stop_timer()
         if deadline < inf:
-            self._timer = loop.timer(max(0.0, deadline - monotonic()), ref=ref)
+            repeat = self.interval if self.interval < inf else 0.0
+            self._timer = loop.timer(max(0.0, deadline - monotonic()), repeat, ref=ref)
             # The loop's time stands still while greenlets work: without an update the timer
             # would fire early by as much.
             self._timer.start(self._ring, update=True)
@@ -108,12 +112,12 @@ class GeventTransport(Transport):
 
     def look_up(self, host: str, port: int, deadline: float) -> list[Address]:
         """Find the addresses of a host; TimeoutError at `deadline` or when cancelled."""
-        literal = look_up_literal(get_original("socket", "getaddrinfo"), host, port)
+        literal = look_up_literal(original("socket", "getaddrinfo"), host, port)
         return literal or look_up(self, self._hub, host, port, deadline)
 
     def make_socket(self, address: Address) -> _socket.socket:
         """Make a socket of the standard library's."""
-        socket: _socket.socket = get_original("socket", "socket")(*address[:3])
+        socket: _socket.socket = original("socket", "socket")(*address[:3])
         return socket
 
     def detach(self) -> None:
@@ -123,17 +127,17 @@ class GeventTransport(Transport):
 
     # ---- waiting --------------------------------------------------------------------------
 
-    def wait(self, deadline: float, readable: bool = True, writable: bool = False) -> None:
+    def wait(self, deadline: float, readable: bool = True, writable: bool = False) -> bool:
         """Return when the socket is ready, at `deadline`, or when woken; or for nothing."""
         channel = self.channel
         if self._is_closed or (channel is not None and channel.is_ready):
-            return
+            return False
         if self._exit_event is not None and not hasattr(self._exit_event, "rawlink"):
             deadline = min(deadline, monotonic() + EXIT_EVENT_INTERVAL)
         sleeper = self._sleeper
         if not readable or (writable and self._flusher is None):
             self._wait_for(readable * READABLE | writable * WRITABLE, deadline, sleeper)
-            return
+            return False
         hub = self._hub
         watcher = sleeper.watcher
         if watcher is None:
@@ -141,7 +145,9 @@ class GeventTransport(Transport):
             watcher = sleeper.watcher = hub.loop.io(self._socket.fileno(), READABLE)
         if deadline < sleeper.timer_due:
             # Watching the socket keeps the hub alive, the timer must not.
+            sleeper.interval = self.interval
             sleeper.set_timer(hub.loop, deadline)
+        sleeper.is_time = False
         greenlet = getcurrent()
         try:
             sleeper.greenlet = greenlet
@@ -155,6 +161,7 @@ class GeventTransport(Transport):
         # A fork copies every greenlet, those that wait as well.
         if self._generation != PROCESS.generation:
             self.check_process()
+        return sleeper.is_time
 
     def wait_to_send(self, deadline: float, readable: bool = False) -> None:
         """Return when the socket takes more, at `deadline`, or when cancelled; or for nothing."""

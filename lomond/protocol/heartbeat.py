@@ -78,6 +78,10 @@ class Heartbeat:
         """Tell whether the current phase has taken too long."""
         return now >= self.limit_due
 
+    def is_timed_out(self, now: float) -> bool:
+        """Tell whether the limit or the silence has to be judged, by who knows what was read."""
+        return now >= self.limit_due or now >= self._silence_due
+
     def take_poll(self, now: float) -> bool:
         """Tell whether a poll is due, and set the next: in step, or afresh after a gap."""
         if now < self._poll_due:

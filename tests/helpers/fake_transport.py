@@ -122,6 +122,8 @@ class FakeTransport(Transport):
         self.clock = clock
         self.waits: list[tuple[Any, ...]] = []
         self.calls = self.fake.calls
+        self.is_time = False
+        """What a wait of the loop returns."""
 
     def connect(self, route: Route, deadline: float) -> None:
         """Be connected already."""
@@ -133,10 +135,11 @@ class FakeTransport(Transport):
 
     make_socket = look_up
 
-    def wait(self, deadline: float, readable: bool = True, writable: bool = False) -> None:
+    def wait(self, deadline: float, readable: bool = True, writable: bool = False) -> bool:
         """Wait, as the loop does."""
         self.waits.append(("wait", deadline, readable, writable))
         self._wait(deadline)
+        return self.is_time
 
     def wait_to_send(self, deadline: float, readable: bool = False) -> None:
         """Wait, as a sender does."""

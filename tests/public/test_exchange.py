@@ -40,6 +40,23 @@ def test_read_returns_at_the_next_deadline() -> None:
     assert world.clock.now == 5.0
 
 
+def test_a_poll_needs_no_reading() -> None:
+    world = World([TEXT], poll=5.0)
+    world.transport.is_time = True
+    world.clock.now = 5.0
+
+    assert world.read() == [("poll",)]
+    assert list(world.channel.reads) == [TEXT]
+
+
+def test_silence_is_not_judged_without_reading() -> None:
+    world = World([TEXT], poll=50.0, ping_rate=0, ping_timeout=5.0)
+    world.transport.is_time = True
+    world.clock.now = 5.0
+
+    assert world.read() == [("text", "hi")]
+
+
 def test_a_ping_is_answered_by_the_read_that_finds_it() -> None:
     world = World([b"\x89\x01p"])
 
