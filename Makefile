@@ -8,12 +8,19 @@ SERVER ?=
 REPORT ?=
 SECONDS ?= 60
 TARGETS ?=
+MODULES ?=
+MINUTES ?=
+ROUNDS ?=
+WORKS ?=
+PEERS ?=
+FRESH ?=
 ARGS ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 FUZZER := $(VENV)/.fuzzer
+MUTMUT := $(VENV)/.mutmut
 PYTEST := $(BIN)/python -m pytest
 
 # Compiling the tests anew takes as long as running them.
@@ -21,10 +28,11 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help venv test unit loopback interop autobahn fuzz soak instructions check format lint types fix demo clean
+.PHONY: help venv test unit loopback interop autobahn fuzz mutants soak bench bench-quick \
+	instructions check format lint types fix demo clean
 
 help:  ## this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
 
 venv: $(INSTALLED)  ## the environment that all others run in
 
@@ -61,10 +69,29 @@ $(FUZZER): $(INSTALLED)
 fuzz: $(FUZZER)  ## atheris, so many seconds on each target (SECONDS=60, TARGETS= for some of them)
 	@$(BIN)/python -m tests.fuzz.run --seconds $(SECONDS) $(TARGETS)
 
+# Apart from the environment, for it is much, and nothing else needs it.
+$(MUTMUT): $(INSTALLED)
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -e '.[mutants]'
+	@touch $@
+
+# A run that was ended goes on; what was judged is in .cache/mutants.
+mutants: $(MUTMUT)  ## is a test missing? The protocol, wrong in one place at a time (MODULES=)
+	@nice $(BIN)/python -m tests.mutation.run $(MODULES)
+
 # Ten minutes unless SECONDS= says otherwise.
 soak: SECONDS = 600
 soak: $(INSTALLED)  ## mixed traffic with both session classes; fails if memory grows (SECONDS=600)
 	@$(BIN)/python -m tests.soak --seconds $(SECONDS)
+
+BENCH_OPTIONS = $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(WORKS),--works $(WORKS)) \
+	$(if $(PEERS),--peers $(PEERS))
+
+bench: $(INSTALLED)  ## all benchmarks, three quarters of an hour (MINUTES=30 for a piece, ROUNDS=3, FRESH=1)
+	@$(BIN)/python -m benchmarks full $(if $(MINUTES),--minutes $(MINUTES)) $(if $(FRESH),--fresh) \
+		$(BENCH_OPTIONS)
+
+bench-quick: $(INSTALLED)  ## ratios to three others on four works, two minutes (WORKS=, PEERS=, ROUNDS=)
+	@$(BIN)/python -m benchmarks quick $(BENCH_OPTIONS)
 
 # Fails when a message costs 5 % more than in benchmarks/instructions/limits.json; ARGS=--set records.
 instructions: $(INSTALLED)  ## instructions counted by valgrind for each message (ARGS=--set)

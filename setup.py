@@ -28,6 +28,8 @@ TEST = [
 ]
 # There are wheels for Linux on x86-64 only.
 FUZZ = ["atheris>=2.3,<4"]
+# Pinned: which mutants there are, and the functions that make them, change with any version.
+MUTANTS = ["mutmut==3.8.1"]
 DEMO = ["picows>=2.3,<3"]
 # Whose servers the client is tried with. Node's `ws` comes by npm, where there is one.
 INTEROP = [
@@ -92,5 +94,5 @@ setup(
         # elsewhere the masking falls back to pure Python by itself.
         'wsaccel>=0.6.7; python_version < "3.14" and platform_python_implementation == "CPython"',
     ],
-    extras_require={"test": TEST, "demo": DEMO, "interop": INTEROP, "fuzz": FUZZ},
+    extras_require={"test": TEST, "demo": DEMO, "interop": INTEROP, "fuzz": FUZZ, "mutants": MUTANTS},
 )

@@ -1,0 +1,63 @@
+"""What this project wants to reach, as ratios within a run.
+
+A ratio is that of CPU time unless `figure` says otherwise; `remark` says why a target is missed,
+and what was tried.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from benchmarks.figures import Spread, compare
+from benchmarks.results import Result, Results, cpu_per_minute, cpu_per_unit, resident_size
+
+
+@dataclass(frozen=True)
+class Target:
+    """At most `limit`, or `accelerated` with a compiled accelerator.
+
+    A ratio to the figure of `against`, or without it the figure itself.
+    """
+
+    title: str
+    work: str
+    limit: float
+    accelerated: float | None = None
+    against: str | None = None
+    unit: str = ""
+    figure: Callable[[Result], float | None] = cpu_per_unit
+    remark: str = ""
+
+    def find_achieved(self, results: Results, peer: str) -> Spread | None:
+        """Return what a peer has reached, None if that was not measured."""
+        ours = results.figures_of(self.work, peer, self.figure)
+        if self.against is None:
+            return Spread.of(list(ours.values())) if ours else None
+        return compare(ours, results.figures_of(self.work, self.against, self.figure))
+
+
+TARGETS = (
+    Target(
+        "echo over 1,000 connections, against bare gevent.socket",
+        "echo-1000",
+        0.7,
+        0.55,
+        "bare_gevent",
+    ),
+    Target("the same, against aiohttp", "echo-1000", 0.85, 0.65, "aiohttp"),
+    Target("the same, against picows", "echo-1000", 1.7, 1.4, "picows"),
+    Target("the same, against websocket-client", "echo-1000", 0.27, 0.23, "websocket_client"),
+    Target("flood on one connection, against aiohttp", "flood-1", 0.8, 0.5, "aiohttp"),
+    Target("the same, against picows", "flood-1", 2.4, 1.5, "picows"),
+    Target("echo of 1 MiB, against picows", "echo-1mib", 3.5, 1.15, "picows"),
+    Target(
+        "memory of each of 10,000 idle connections",
+        "connect-10000",
+        11,
+        unit="KiB",
+        figure=resident_size,
+    ),
+    Target("connect, against bare gevent.socket", "connect-1000", 1.5, against="bare_gevent"),
+    Target("5,000 idle for a minute", "idle-5000", 0.8, unit="s of CPU", figure=cpu_per_minute),
+)
