@@ -40,7 +40,7 @@ venv: $(INSTALLED)  ## the environment that all others run in
 $(INSTALLED): setup.py pyproject.toml lomond/protocol/_accelerator.c
 	@echo "making $(VENV), about half a minute"
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check -e '.[test,demo,interop]'
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -e '.[test,load,interop]'
 	@touch $@
 
 test: $(INSTALLED)  ## all tests, with their coverage recorded (ARGS= is passed on to pytest)
@@ -116,8 +116,10 @@ fix: $(INSTALLED)  ## lay the code out, and mend what ruff can mend
 	@$(BIN)/ruff check -q --fix --exit-zero .
 	@$(BIN)/ruff format -q .
 
-demo: $(INSTALLED)  ## a thousand connections at once, as greenlets (CLIENTS=1000)
-	@$(BIN)/python -m examples.demo --clients $(CLIENTS)
+demo: $(INSTALLED)  ## a thousand clients at once, against a server of their own (CLIENTS=1000)
+	@$(BIN)/lomond-load -c $(CLIENTS) -d 10s --think 100ms \
+		--threshold 'connections.opened==$(CLIENTS)' --threshold 'connections.closed==$(CLIENTS)' \
+		--threshold "rtt.count>=$$((10 * $(CLIENTS)))" --threshold 'errors==0'
 
 clean:  ## forget everything that was made, the environment too
 	@rm -rf $(VENV) .cache build dist *.egg-info .coverage .coverage.* .hypothesis

@@ -17,6 +17,7 @@ ROOT = Path(__file__).parent
 TEST = [
     "coverage[toml]>=7.10,<8",
     "hypothesis>=6.130,<7",
+    "jsonschema>=4.23,<5",
     "mypy>=2.4,<3",
     "psutil>=7,<8",
     "pytest>=9,<10",
@@ -30,7 +31,8 @@ TEST = [
 FUZZ = ["atheris>=2.3,<4"]
 # Pinned: which mutants there are, and the functions that make them, change with any version.
 MUTANTS = ["mutmut==3.8.1"]
-DEMO = ["picows>=2.3,<3"]
+# The load generator: its tables and live view, the interchange of its histograms, its own server.
+LOAD = ["hdrhistogram>=0.10.3,<0.11", "picows>=2.3,<3", "rich>=14,<16"]
 # Whose servers the client is tried with. Node's `ws` comes by npm, where there is one.
 INTEROP = [
     "aiohttp>=3.13,<4",
@@ -81,7 +83,7 @@ setup(
     package_data={
         "lomond": ["py.typed"],
         "lomond.protocol": ["*.pyi"],
-        "lomond_gevent": ["py.typed"],
+        "lomond_gevent": ["py.typed", "load/report/schema.json", "load/report/style.css"],
     },
     # Others have compilers of their own, for which a call into C is what is slow.
     ext_modules=[ACCELERATOR] if sys.implementation.name == "cpython" else [],
@@ -94,5 +96,12 @@ setup(
         # elsewhere the masking falls back to pure Python by itself.
         'wsaccel>=0.6.7; python_version < "3.14" and platform_python_implementation == "CPython"',
     ],
-    extras_require={"test": TEST, "demo": DEMO, "interop": INTEROP, "fuzz": FUZZ, "mutants": MUTANTS},
+    entry_points={"console_scripts": ["lomond-load = lomond_gevent.load.cli:main"]},
+    extras_require={
+        "load": LOAD,
+        "test": TEST,
+        "interop": INTEROP,
+        "fuzz": FUZZ,
+        "mutants": MUTANTS,
+    },
 )

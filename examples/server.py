@@ -1,4 +1,4 @@
-"""A WebSocket server for the demo and the examples: picows, on asyncio, in a process of its own.
+"""A WebSocket server for the examples: picows, on asyncio, in a process of its own.
 
     python examples/server.py --port 8765
 

@@ -2,7 +2,7 @@
 
     python examples/thousand_greenlets.py [URL]
 
-The demo (`python -m examples.demo`) does the same with measurements and all precautions.
+`lomond-load` does the same with measurements and all precautions.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The server of the demo and the examples: it echoes, passes a chat on, and never stays behind."""
+"""The server of the examples: it echoes, passes a chat on, and never stays behind."""
 
 from __future__ import annotations
 

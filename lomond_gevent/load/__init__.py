@@ -1,0 +1,36 @@
+"""A load generator for WebSocket servers: thousands of honest clients from one process.
+
+    from lomond_gevent.load import Plan, run
+
+    result = run(Plan(url="ws://127.0.0.1:8765/echo", clients=1000, duration=30, rate=5000))
+    print(result.histograms["rtt"].percentile(99) / 1000, "ms")
+
+`lomond-load` is the same as a command.
+
+To be read in this order: `plan` is what to do, `result` what comes of it, `running` how one
+becomes the other. `swarm` leads the clients of a process, `member` is one client's life, `echo`,
+`fanout`, `scenarios` and `scripted` what it does with its connection, `pacer` sends on time.
+`metrics` and `histogram` take the measurements, `watch` and `collector` make seconds of them,
+`processes` puts several cores to it.
+"""
+
+from lomond_gevent.load.client import Client, PlanOver, ScenarioError
+from lomond_gevent.load.histogram import Histogram
+from lomond_gevent.load.plan import Plan, PlanError
+from lomond_gevent.load.preflight import PreflightError
+from lomond_gevent.load.result import Live, Result, Second
+from lomond_gevent.load.running import run
+
+__all__ = [
+    "Client",
+    "Histogram",
+    "Live",
+    "Plan",
+    "PlanError",
+    "PlanOver",
+    "PreflightError",
+    "Result",
+    "ScenarioError",
+    "Second",
+    "run",
+]

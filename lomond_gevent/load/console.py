@@ -1,0 +1,267 @@
+"""What is shown while a load runs: a live view on a terminal, plain lines anywhere else.
+
+It shows the load generator's own lag and CPU as well, so that one sees when the figures say more
+about this machine than about the server. It is called once a second, and starts no thread: those
+of `rich` would draw while greenlets run.
+"""
+
+from __future__ import annotations
+
+import codecs
+import io
+import os
+from collections import deque
+from collections.abc import Callable, Mapping
+from itertools import islice
+from typing import TYPE_CHECKING, TextIO
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live as Screen
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from lomond_gevent.load.report.numbers import (
+    format_bytes,
+    format_clock,
+    format_count,
+    format_latency,
+    format_share,
+    format_short,
+    plural,
+)
+
+if TYPE_CHECKING:
+    from lomond_gevent.load.result import Live, Second
+
+    Observer = Callable[[Second, Live], object]
+
+# From here on the client is the bottleneck: share of a core, and microseconds.
+BUSY_CPU = 0.9
+LONG_LAG = 50_000
+# Seconds between two plain lines; a run longer than `LONG_RUN` has fewer.
+PLAIN_INTERVAL, SPARSE_INTERVAL = 1.0, 5.0
+LONG_RUN = 30.0
+# Columns of what goes to a file or a pipe.
+PLAIN_WIDTH = 100
+PLAIN = {"µ": "u", "✓": "+", "✗": "x", "–": "-", "…": "~"}
+SHOWN_ERRORS = 5
+HISTORY = 60
+BARS = "▁▂▃▄▅▆▇█"
+QUANTILES = (50.0, 90.0, 99.0)
+
+
+class Terminal(Console):
+    """A console whose reader may leave, as `head` does: then the run goes on unseen."""
+
+    def on_broken_pipe(self) -> None:
+        """Show nothing more, and give Python something to flush at its end."""
+        self.quiet = True
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, self.file.fileno())
+        os.close(nowhere)
+
+
+def make_console(stream: TextIO, is_colourless: bool) -> Terminal:
+    """Return what writes for people; to a file or a pipe it writes lines of a fixed width."""
+    write_plainly(stream)
+    return Terminal(
+        file=stream,
+        width=None if stream.isatty() else PLAIN_WIDTH,
+        no_color=True if is_colourless else None,
+        highlight=False,
+    )
+
+
+def write_plainly(stream: TextIO) -> None:
+    """Have a stream whose encoding lacks our symbols write others in their place."""
+
+    def replace(error: UnicodeError) -> tuple[str, int]:
+        assert isinstance(error, UnicodeEncodeError)
+        missing = error.object[error.start : error.end]
+        return "".join(PLAIN.get(symbol, "?") for symbol in missing), error.end
+
+    if isinstance(stream, io.TextIOWrapper):
+        codecs.register_error(__name__, replace)
+        stream.reconfigure(errors=__name__)
+
+
+class LiveView:
+    """Redraw one block of lines on a terminal. A context manager, and an observer of `run`."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._screen: Screen | None = None
+        self._history: deque[float] = deque(maxlen=HISTORY)
+
+    def __enter__(self) -> LiveView:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._screen is not None:
+            self._screen.stop()
+
+    def __call__(self, second: Second, live: Live) -> None:
+        """Show a second. The block is gone when the view ends: the report says it all again."""
+        if self._screen is None:
+            # Not before: processes are forked until then, and a terminal has one owner.
+            self._screen = Screen(console=self._console, auto_refresh=False, transient=True)
+            self._screen.start()
+        self._history.append(float(second.rtt_p99 or 0))
+        self._screen.update(self.render(second, live), refresh=True)
+
+    def render(self, second: Second, live: Live) -> Group:
+        """Return the block of lines."""
+        lines: list[RenderableType] = [progress(live), Text(), facts(second, live)]
+        if live.rtt.count or live.connect.count:
+            lines += [Text(), percentiles(second, live)]
+        if any(self._history):
+            seconds = Text(f"p99 of {plural(len(self._history), 'second')}  ", "dim")
+            lines.append(seconds.append(sparkline(self._history), "cyan"))
+        lines += [error_line(live), own_line(live), Text("Ctrl-C ends it with the report", "dim")]
+        return Group(*lines)
+
+
+class PlainLines:
+    """Write a line now and then, where nothing can be redrawn. An observer of `run`."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._due = 0.0
+
+    def __enter__(self) -> PlainLines:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    def __call__(self, second: Second, live: Live) -> None:
+        """Write a line if one is due."""
+        if live.elapsed < self._due:
+            return
+        is_long = live.elapsed + live.remaining > LONG_RUN
+        self._due = live.elapsed + (SPARSE_INTERVAL if is_long else PLAIN_INTERVAL) - 0.5
+        self._console.print(Text(plain_line(second, live)), soft_wrap=True)
+
+
+class Silence:
+    """Show nothing. An observer of `run`."""
+
+    def __enter__(self) -> Silence:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    def __call__(self, second: Second, live: Live) -> None:
+        """Do nothing."""
+
+
+def plain_line(second: Second, live: Live) -> str:
+    """Return a second in a line."""
+    latency = ""
+    if second.rtt_count:
+        p50, p99 = format_latency(second.rtt_p50), format_latency(second.rtt_p99)
+        latency = f"  p50 {p50}  p99 {p99}"
+    return (
+        f"{position(live)}  {clients(live)} clients  "
+        f"{format_short(second.sent)} sent/s  {format_short(second.received)} received/s{latency}"
+        f"  {plural(total(live.errors), 'error')}"
+        f"  lag {format_latency(live.lag)}  CPU {format_share(live.cpu)}"
+    )
+
+
+def position(live: Live) -> str:
+    """Return how far the run is."""
+    return f"{format_clock(live.elapsed)} of {format_clock(live.elapsed + live.remaining)}"
+
+
+def clients(live: Live) -> str:
+    """Return how many are connected, and how many should be."""
+    return f"{format_count(live.clients)} of {format_count(live.wanted)}"
+
+
+def total(errors: Mapping[tuple[str, str], int]) -> int:
+    """Return how many errors there were, of whichever kind."""
+    return sum(errors.values())
+
+
+def progress(live: Live) -> Table:
+    """Return a bar with the time that is left."""
+    whole = max(live.elapsed + live.remaining, 1e-9)
+    row = Table.grid(padding=(0, 2))
+    bar = ProgressBar(total=whole, completed=live.elapsed, width=30)
+    row.add_row(bar, Text(position(live), "bold"), f"{format_clock(live.remaining)} left")
+    return row
+
+
+def facts(second: Second, live: Live) -> Table:
+    """Return the counts so far, and the rates of this second."""
+    counts = live.counts
+    table = Table.grid(padding=(0, 2))
+    failed, lost = counts.get("connections.failed", 0), counts.get("connections.lost", 0)
+    table.add_row(
+        "clients",
+        Text(clients(live), "bold"),
+        Text(f"{format_count(failed)} failed", "red" if failed else "dim"),
+        Text(f"{format_count(lost)} lost", "red" if lost else "dim"),
+    )
+    for way, number, size in (
+        ("sent", second.sent, second.bytes_sent),
+        ("received", second.received, second.bytes_received),
+    ):
+        table.add_row(
+            way,
+            Text(f"{format_short(number)} /s", "bold"),
+            f"{format_bytes(size)}/s",
+            Text(f"{format_short(counts.get(f'messages.{way}', 0))} so far", "dim"),
+        )
+    return table
+
+
+def percentiles(second: Second, live: Live) -> Table:
+    """Return the latencies of this second and so far."""
+    table = Table.grid(padding=(0, 2))
+    for _ in range(6):
+        table.add_column(justify="right")
+    table.columns[0].justify = "left"
+    table.add_row("", *(Text(name, "dim") for name in ("p50", "p90", "p99", "max", "count")))
+    if second.rtt_count:
+        values = (second.rtt_p50, second.rtt_p90, second.rtt_p99, second.rtt_max)
+        cells = [Text(format_latency(value), "bold") for value in values]
+        table.add_row("round trip, this second", *cells, format_short(second.rtt_count))
+    for name, histogram in (("round trip, so far", live.rtt), ("connect, so far", live.connect)):
+        if histogram.count:
+            known = map(format_latency, (*histogram.percentiles(QUANTILES), histogram.max))
+            table.add_row(name, *known, format_short(histogram.count))
+    return table
+
+
+def sparkline(values: deque[float]) -> str:
+    """Return a bar for each value, the highest of them full."""
+    most = max(values) or 1.0
+    last = len(BARS) - 1
+    return "".join(BARS[round(value / most * last)] for value in values)
+
+
+def error_line(live: Live) -> Text:
+    """Return the errors by kind, the most frequent first."""
+    if not live.errors:
+        return Text("no errors", "dim")
+    frequent = sorted(live.errors.items(), key=lambda item: -item[1])
+    shown = [
+        f"{phase} {kind} {format_count(number)}"
+        for (phase, kind), number in islice(frequent, SHOWN_ERRORS)
+    ]
+    more = len(frequent) - SHOWN_ERRORS
+    shown += [f"and {more} other kinds"] if more > 0 else []
+    return Text(f"{plural(total(live.errors), 'error')}: {', '.join(shown)}", "red")
+
+
+def own_line(live: Live) -> Text:
+    """Return how this client itself fares, with a warning where it is the bottleneck."""
+    text = f"this client: {format_share(live.cpu)} of a core, hub lag {format_latency(live.lag)}"
+    if live.cpu < BUSY_CPU and live.lag < LONG_LAG:
+        return Text(text, "dim")
+    advice = "it is the bottleneck now: take more --processes, or less load"
+    return Text(f"{text} – {advice}", "yellow")

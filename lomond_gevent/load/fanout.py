@@ -1,0 +1,223 @@
+"""The fan-out scenario: one client sends, all receive, and the time to each is recorded.
+
+The server has to pass each message on to everybody at its URL; whether the sender gets it back
+does not matter. Each message carries when it was sent (in the open model, when it was to be
+sent), on the monotonic clock, which the processes of one machine have in common.
+
+In the closed model the next message follows once the last has reached every other client of the
+sender's process. A client that has not got a message within `request_timeout` is an error for
+each such message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import chain
+from secrets import token_hex
+from time import monotonic as clock
+from typing import TYPE_CHECKING
+
+from lomond.errors import WebSocketError
+from lomond.events import Binary, Event, Text
+from lomond_gevent.load.member import Member
+from lomond_gevent.load.messages import make_filler
+from lomond_gevent.load.plan import FANOUT_HEAD
+
+if TYPE_CHECKING:
+    from lomond_gevent.load.swarm import Swarm
+
+# The run's own mark, the message's number, and when it was sent in microseconds.
+_HEAD = "%8s%010d%016d"
+_MARK, _NUMBER, _SENT = slice(0, 8), slice(8, 18), slice(18, 34)
+
+
+class Round:
+    """A message on its way to all others."""
+
+    __slots__ = ("left", "since")
+
+    def __init__(self, since: float, left: int) -> None:
+        self.since = since
+        self.left = left
+
+
+class Room:
+    """The clients of a process that hear each other, and what is on its way to them."""
+
+    def __init__(self, swarm: Swarm, mark: str) -> None:
+        self.swarm = swarm
+        self.mark = mark
+        # In the order in which they came.
+        self.members: dict[FanoutMember, None] = {}
+        self.speaker: FanoutMember | None = None
+        self.number = 0
+        self.rounds: dict[int, Round] = {}
+        self._filler = make_filler(swarm.plan.size - FANOUT_HEAD)
+
+    def enter(self, member: FanoutMember) -> None:
+        """Let a client in; the first speaks, in the first process."""
+        member.heard = self.number
+        self.members[member] = None
+        if self.speaker is None and self.swarm.share.index == 0:
+            self.speaker = member
+
+    def exit(self, member: FanoutMember) -> None:
+        """Let a client out: nothing more is to reach it."""
+        if member not in self.members:
+            return
+        del self.members[member]
+        if self.speaker is member:
+            self.speaker = next(iter(self.members), None)
+            if self.speaker is not None and not member.is_leaving:
+                self.swarm.join(self.speaker)
+        for number in [number for number in self.rounds if number > member.heard]:
+            self.count_down(number)
+
+    def speak(self, intended: float) -> None:
+        """Send a message to all."""
+        speaker, metrics = self.speaker, self.swarm.metrics
+        if speaker is None:
+            metrics.sends_skipped += 1
+            return
+        self.number += 1
+        if len(self.members) > 1:
+            self.rounds[self.number] = Round(intended, len(self.members) - 1)
+        head = _HEAD % (self.mark, self.number, int(intended * 1e6))
+        text = head + self._filler
+        metrics.messages_sent += 1
+        metrics.bytes_sent += len(text)
+        message = text.encode() if self.swarm.plan.binary else text
+        try:
+            self.swarm.sender_of(speaker.websocket)(message)
+        except WebSocketError:
+            # The events tell what has become of the connection.
+            return
+        if not self.rounds:
+            self._go_on()
+
+    def count_down(self, number: int) -> None:
+        """Note that a message has reached one more."""
+        current = self.rounds.get(number)
+        if current is None:
+            return
+        current.left -= 1
+        if current.left <= 0:
+            del self.rounds[number]
+            self._go_on()
+
+    def check_deadline(self, now: float) -> None:
+        """Give up those whom a message has not reached in time."""
+        limit, metrics = now - self.swarm.plan.request_timeout, self.swarm.metrics
+        for number in [n for n, current in self.rounds.items() if current.since <= limit]:
+            left = self.rounds.pop(number).left
+            metrics.requests_timed_out += left
+            metrics.note_error("request", "timeout", left)
+            self._go_on()
+
+    def give_up(self) -> None:
+        """Await nothing more; what is still to come counts as unfinished."""
+        for current in self.rounds.values():
+            self.swarm.metrics.requests_unfinished += current.left
+        self.rounds.clear()
+
+    def _go_on(self) -> None:
+        """In the closed model, have the speaker speak again."""
+        if self.swarm.plan.rate is None and self.speaker is not None:
+            # Alone in the room, a speaker who does not think would do nothing but speak.
+            pause = self.swarm.plan.think or (0.0 if len(self.members) > 1 else 0.01)
+            self.speaker.begin(clock() + pause)
+
+
+class FanoutMember(Member):
+    """Receives what the speaker sends, and speaks if it is the one."""
+
+    __slots__ = ("heard", "room")
+
+    def __init__(self, room: Room, number: int) -> None:
+        super().__init__(room.swarm, number)
+        self.room = room
+        self.heard = 0
+        """The number of the newest message that has reached it."""
+
+    @property
+    def is_waiting(self) -> bool:
+        """Return whether a message is still on its way to somebody."""
+        return self.is_open and bool(self.room.rounds)
+
+    @property
+    def has_turns(self) -> bool:
+        """Return whether it is the one who speaks."""
+        return self.room.speaker is self
+
+    def enter(self) -> None:
+        """Take part in the load, now that it is connected."""
+        self.room.enter(self)
+        super().enter()
+
+    def abandon(self) -> None:
+        """Leave the room: its connection has ended."""
+        self.room.exit(self)
+
+    def hang_up(self) -> None:
+        """Close now, whatever is still on its way."""
+        self.room.give_up()
+        super().hang_up()
+
+    def begin(self, due: float) -> None:
+        """Speak, if it is the one."""
+        if self.room.speaker is self and self.swarm.plan.rate is None:
+            self.swarm.pacer.add(due, self)
+
+    def send_due(self, due: float) -> None:
+        """Send the message that is due, unless this is no longer the speaker."""
+        room, now = self.room, clock()
+        if room.speaker is not self or self.is_leaving:
+            return
+        is_open_model = self.swarm.plan.rate is not None
+        if is_open_model or not room.rounds:
+            room.speak(min(due, now) if is_open_model else now)
+
+    def converse(self, events: Iterator[Event]) -> None:
+        """Listen."""
+        swarm, metrics, room = self.swarm, self.swarm.metrics, self.room
+        record, size = metrics.delivery.record, max(swarm.plan.size, FANOUT_HEAD)
+        is_binary = swarm.plan.binary
+        kind: type[Event] = Binary if is_binary else Text
+        mark = room.mark.encode() if is_binary else room.mark
+        for event in chain(self.first_message(events), events):
+            if type(event) is not kind:
+                self.note(event)
+                continue
+            message = event.data if is_binary else event.text  # type: ignore[attr-defined]  # by kind
+            if len(message) != size or message[_MARK] != mark:
+                # Somebody else's: a room may be public.
+                self.note(event)
+                continue
+            record(int(clock() * 1e6) - int(message[_SENT]))
+            metrics.messages_received += 1
+            metrics.bytes_received += size
+            self.heard = number = int(message[_NUMBER])
+            if room.speaker is not self:
+                room.count_down(number)
+
+    def check_deadline(self, now: float) -> None:
+        """Give up those whom a message has not reached in time; the speaker does it."""
+        room = self.room
+        if room.speaker is self:
+            room.check_deadline(now)
+        if self.is_leaving and self.is_open and not self.is_waiting:
+            self.close()
+
+
+def make_fanout() -> Callable[[Swarm, int], Member]:
+    """Return what makes the clients of a room, of which each process has its own."""
+    # Made before processes part, so that all of them know what is theirs.
+    mark = token_hex(4)
+    rooms: dict[Swarm, Room] = {}
+
+    def make_member(swarm: Swarm, number: int) -> Member:
+        if swarm not in rooms:
+            rooms[swarm] = Room(swarm, mark)
+        return FanoutMember(rooms[swarm], number)
+
+    return make_member

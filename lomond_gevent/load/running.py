@@ -1,0 +1,139 @@
+"""`run`: a plan in, a result out. The command line, and whoever uses this as a library, call it."""
+
+from __future__ import annotations
+
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import time
+from typing import Any
+
+from gevent._hub_local import get_hub_if_exists
+from gevent.event import Event
+
+from lomond_gevent.load.collector import Collector, Observer
+from lomond_gevent.load.metrics import Delta
+from lomond_gevent.load.plan import Plan, PlanError
+from lomond_gevent.load.preflight import check_machine
+from lomond_gevent.load.processes import Work, run_processes
+from lomond_gevent.load.result import Result
+from lomond_gevent.load.scenarios import Scenario, find_scenario
+from lomond_gevent.load.server import EmbeddedServer
+from lomond_gevent.load.swarm import Share, Swarm
+
+INTERRUPTED = "interrupted"
+
+
+def run(plan: Plan, *, observer: Observer | None = None, stop: Event | None = None) -> Result:
+    """Carry a plan out, and return what was measured; leaves nothing running.
+
+    Args:
+        plan: what to do. Without a URL the embedded server is started for the while.
+        observer: called once a second with the newest `Second` and a `Live`. It runs beside the
+            clients: what it takes is lag to them, unless there are several processes.
+        stop: a `gevent.event.Event`; setting it ends the load gracefully, and the result tells
+            what was measured until then.
+
+    Raises:
+        PlanError: the plan, its scenario file or its thresholds are wrong, or the machine does
+            not allow it (PreflightError); no connection was made.
+    """
+    check_thresholds(plan)
+    scenario = find_scenario(plan)
+    if plan.processes > 1 and get_hub_if_exists() is not None:
+        raise PlanError(
+            f"processes {plan.processes} are forked, which has to happen before gevent is used "
+            "in this process: call run() first, or in a process of its own"
+        )
+    findings = check_machine(plan)
+    stop = stop or Event()
+    collector = Collector(plan, findings, observer)
+    with chosen_server(plan, scenario) as url:
+        started = time()
+        carry_out = _run_here if plan.processes == 1 else _run_forked
+        last = carry_out(plan, url, scenario, collector, stop)
+    return _make_result(collector, last, started)
+
+
+def check_thresholds(plan: Plan) -> None:
+    """Raise PlanError for a threshold that cannot be judged."""
+    if not plan.thresholds:
+        return
+    from lomond_gevent.load.thresholds import parse_threshold
+
+    try:
+        for text in plan.thresholds:
+            parse_threshold(text)
+    except ValueError as error:
+        raise PlanError(str(error)) from None
+
+
+@contextmanager
+def chosen_server(plan: Plan, scenario: Scenario) -> Iterator[str]:
+    """Yield the plan's URL; without one, that of the embedded server, ended afterwards."""
+    if plan.url is not None:
+        yield plan.url
+        return
+    with EmbeddedServer() as server:
+        yield server.url + scenario.path
+
+
+def _run_here(
+    plan: Plan, url: str, scenario: Scenario, collector: Collector, stop: Event
+) -> list[Delta]:
+    last: list[Delta] = []
+
+    def report(delta: Delta) -> None:
+        collector.add([delta])
+        if delta["is_last"]:
+            delta["peak_memory"] = measure_peak_memory()
+            last.append(delta)
+
+    Swarm(plan, url, scenario, report).run(stop)
+    return last
+
+
+def _run_forked(
+    plan: Plan, url: str, scenario: Scenario, collector: Collector, stop: Event
+) -> list[Delta]:
+    works = [
+        _make_work(plan, url, scenario, Share(index, plan.processes))
+        for index in range(plan.processes)
+    ]
+    last, died = run_processes(works, collector.add, stop)
+    if last:
+        collector.add(last)
+    for _ in range(died):
+        collector.note_error(
+            "process", "died", "a process died, and with it what it had measured in its last second"
+        )
+    return last
+
+
+def _make_work(plan: Plan, url: str, scenario: Scenario, share: Share) -> Work:
+    def work(report: Any, await_start: Any, stop: Event) -> None:
+        def report_all(delta: Delta) -> None:
+            if delta["is_last"]:
+                delta["peak_memory"] = measure_peak_memory()
+            report(delta)
+
+        Swarm(plan, url, scenario, report_all, share, await_start).run(stop)
+
+    return work
+
+
+def _make_result(collector: Collector, last: list[Delta], started: float) -> Result:
+    """Sum up; `last` are the last reports of the processes that came to their end."""
+    connecting = max((delta["connecting"] for delta in last), default=0.0)
+    return collector.make_result(
+        started=started + connecting,
+        duration=max((delta["duration"] for delta in last), default=0.0),
+        connecting=connecting,
+        reason=INTERRUPTED if any(delta["is_interrupted"] for delta in last) else "",
+        peak_memory=sum(delta["peak_memory"] for delta in last),
+    )
+
+
+def measure_peak_memory() -> int:
+    """Return the most that this process has ever had in memory, in bytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -1,0 +1,99 @@
+"""The built-in scenarios, but for `echo`; and which scenario a plan asks for.
+
+| scenario | what a client does |
+|---|---|
+| connect | connects, closes, thinks, connects again: a storm; a failure is not waited for |
+| idle | stays connected, with pings |
+| echo | see `echo` |
+| flood | receives as fast as the server sends |
+| fanout | see `fanout` |
+
+Each but `connect` comes back when it was lost, after a wait that doubles from half a second to
+eight: so the load stays up where a server throws its clients out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import chain
+from typing import TYPE_CHECKING, NamedTuple
+
+from lomond.events import Binary, Event, Text
+from lomond_gevent.load.echo import ClosedEcho, OpenEcho
+from lomond_gevent.load.fanout import make_fanout
+from lomond_gevent.load.member import Member
+from lomond_gevent.load.plan import Plan
+from lomond_gevent.load.scripted import load_function, make_scripted
+
+if TYPE_CHECKING:
+    from lomond_gevent.load.swarm import Swarm
+
+# Behind an attempt that failed at once, in seconds: a closed port is not to be hammered.
+PAUSE = 0.1
+
+
+class Scenario(NamedTuple):
+    """What makes the clients, and what is peculiar about them."""
+
+    make_member: Callable[[Swarm, int], Member]
+    path: str
+    """Where the embedded server has what it takes."""
+    connects_first: bool = True
+    """Whether, without a ramp, all clients connect before the load begins."""
+
+
+class ConnectMember(Member):
+    """Connects and closes, over and over; on a schedule of arrivals, once."""
+
+    __slots__ = ()
+
+    def live(self, intended: float | None) -> None:
+        """Connect, close, think."""
+        is_arrival = intended is not None
+        while not self.is_leaving:
+            is_ready = self.connect(intended)
+            if is_ready:
+                self.close()
+                self.stay()
+            if is_arrival or self.is_leaving:
+                return
+            think = self.swarm.plan.think
+            if think or not is_ready:
+                self.swarm.rest(max(think, 0.0 if is_ready else PAUSE))
+
+
+class FloodMember(Member):
+    """Receives, and counts."""
+
+    __slots__ = ()
+
+    def converse(self, events: Iterator[Event]) -> None:
+        """Count what comes."""
+        metrics = self.swarm.metrics
+        for event in chain(self.first_message(events), events):
+            kind = type(event)
+            if kind is Text:
+                text = event.text  # type: ignore[attr-defined]  # by kind
+                metrics.bytes_received += len(text) if text.isascii() else len(text.encode())
+            elif kind is Binary:
+                metrics.bytes_received += len(event.data)  # type: ignore[attr-defined]  # by kind
+            else:
+                self.note(event)
+                continue
+            metrics.messages_received += 1
+
+
+def find_scenario(plan: Plan) -> Scenario:
+    """Return the scenario that a plan names; imports the file of a user's own.
+
+    Raises PlanError where that cannot be imported, or has no such function.
+    """
+    if plan.is_custom:
+        return Scenario(make_scripted(load_function(plan.scenario)), "/echo", connects_first=False)
+    return {
+        "connect": Scenario(ConnectMember, "/echo", connects_first=False),
+        "idle": Scenario(Member, "/echo"),
+        "echo": Scenario(ClosedEcho if plan.rate is None else OpenEcho, "/echo"),
+        "flood": Scenario(FloodMember, f"/flood?size={plan.size}"),
+        "fanout": Scenario(make_fanout(), "/fanout"),
+    }[plan.scenario]

@@ -1,0 +1,178 @@
+"""Servers that fail: each failure is counted under its own kind, and nothing crashes."""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+import pytest
+
+from lomond_gevent.load import Plan, Result, run
+from tests.helpers.frames import close_payload, server_frame
+from tests.helpers.scripted_server import Peer, Script, ScriptedServer
+
+pytestmark = pytest.mark.loopback
+
+
+def load(script: Script, **options: Any) -> Result:
+    """Load a scripted server with three clients for a moment."""
+    chosen = {"clients": 3, "duration": 0.3, "open_timeout": 0.3, "close_timeout": 0.3} | options
+    with ScriptedServer(script) as server:
+        return run(Plan(url=server.url, **chosen))
+
+
+def answer_503(peer: Peer) -> None:
+    """Have no time for anybody."""
+    peer.read_request()
+    peer.send(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n")
+
+
+def answer_garbage(peer: Peer) -> None:
+    """Speak no HTTP."""
+    peer.read_request()
+    peer.send(b"220 ready\r\n\r\n")
+    peer.read_until_end()
+
+
+def reset_at_once(peer: Peer) -> None:
+    """Reset instead of an answer."""
+    peer.read_request()
+    peer.reset()
+
+
+def close_with_1011(peer: Peer) -> None:
+    """Close after the first message."""
+    peer.accept_upgrade()
+    peer.read_frame()
+    peer.send(server_frame(0x88, close_payload(1011)))
+
+
+def reset_later(peer: Peer) -> None:
+    """Reset after the first message."""
+    peer.accept_upgrade()
+    peer.read_frame()
+    peer.reset()
+
+
+def end_later(peer: Peer) -> None:
+    """End the stream after the first message."""
+    peer.accept_upgrade()
+    peer.read_frame()
+
+
+def send_garbage(peer: Peer) -> None:
+    """Send what is no frame."""
+    peer.accept_upgrade()
+    peer.send(b"\xff\xff\xff")
+    peer.read_until_end()
+
+
+@pytest.mark.parametrize(
+    ("script", "error"),
+    [
+        (answer_503, ("handshake", "rejected 503")),
+        (answer_garbage, ("handshake", "protocol")),
+        (reset_at_once, ("handshake", "reset")),
+        (Peer.hold, ("handshake", "timeout")),
+    ],
+)
+def test_a_server_that_takes_nobody_is_counted_as_failed(
+    script: Script, error: tuple[str, str]
+) -> None:
+    result = load(script)
+
+    assert set(result.errors) == {error}
+    assert result.errors[error] == result.counts["connections.failed"] >= 3
+    assert result.counts["connections.opened"] == 0
+    assert result.failed
+
+
+def test_a_closed_port_is_counted_as_refused() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+
+    result = run(Plan(url=f"ws://127.0.0.1:{port}/", clients=3, duration=0.3))
+
+    assert set(result.errors) == {("tcp", "refused")}
+    assert result.counts["connections.failed"] == result.counts["connections.attempted"] >= 3
+
+
+@pytest.mark.parametrize(
+    ("script", "error", "code"),
+    [
+        (close_with_1011, ("closing", "closed 1011"), 1011),
+        (reset_later, ("open", "reset"), 1006),
+        (end_later, ("open", "eof"), 1006),
+        (send_garbage, ("open", "protocol"), 1006),
+    ],
+)
+def test_a_server_that_throws_its_clients_out_is_counted_as_lost(
+    script: Script, error: tuple[str, str], code: int
+) -> None:
+    # Over before anybody comes back.
+    result = load(script, duration=0.2)
+
+    assert set(result.errors) == {error}
+    assert result.errors[error] == result.counts["connections.lost"] == 3
+    assert set(result.close_codes) == {code}
+
+
+def test_who_is_lost_comes_back_after_a_pause() -> None:
+    result = load(end_later, clients=1, duration=1.0)
+
+    assert 2 <= result.counts["connections.opened"] <= 3
+
+
+def test_answers_that_do_not_come_are_timed_out_and_the_close_as_well() -> None:
+    def take_and_hold(peer: Peer) -> None:
+        peer.accept_upgrade()
+        peer.hold()
+
+    result = load(take_and_hold, request_timeout=0.2, duration=0.3)
+
+    assert result.errors["request", "timeout"] == result.counts["requests.timed_out"] >= 3
+    assert result.errors["closing", "close_timeout"] == 3
+    assert result.counts["connections.lost"] == 3
+
+
+def test_an_answer_that_comes_late_is_counted_and_its_latency_recorded() -> None:
+    def answer_late(peer: Peer) -> None:
+        peer.accept_upgrade()
+        first = peer.read_frame()
+        second = peer.read_frame()
+        for first_byte, payload in (first, second):
+            peer.send(server_frame(first_byte, payload))
+        while (frame := peer.read_frame())[0] != 0x88:
+            peer.send(server_frame(*frame))
+        peer.send(server_frame(*frame))
+
+    result = load(answer_late, clients=1, request_timeout=0.2, duration=0.6, ping_rate=0)
+
+    assert result.counts["requests.timed_out"] == result.counts["requests.late"] == 1
+    assert result.histograms["rtt"].max > 190_000
+    assert result.errors == {("request", "timeout"): 1}
+
+
+@pytest.mark.parametrize("rate", [None, 20.0])
+def test_an_answer_that_is_not_what_was_sent_is_a_mismatch(rate: float | None) -> None:
+    def lie(peer: Peer) -> None:
+        peer.accept_upgrade()
+        while (frame := peer.read_frame())[0] != 0x88:
+            peer.send(server_frame(0x81, b"something else"))
+        peer.send(server_frame(*frame))
+
+    result = load(lie, rate=rate, request_timeout=0.3, ping_rate=0)
+
+    assert result.errors["request", "mismatch"] >= 3
+    assert result.histograms["rtt"].count == 0
+    assert any("something else" in warning for warning in result.warnings)
+
+
+def test_a_storm_does_not_hammer_a_closed_port() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+
+    plan = Plan(url=f"ws://127.0.0.1:{port}/", clients=2, duration=0.5, scenario="connect")
+    result = run(plan)
+
+    assert 2 <= result.counts["connections.failed"] <= 14

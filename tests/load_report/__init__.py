@@ -1,0 +1,1 @@
+"""The reports and the command line of the load generator."""

@@ -1,0 +1,107 @@
+"""What a result comes to: the verdict and the exit status."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from lomond_gevent.load.plan import Plan
+from lomond_gevent.load.report.findings import Findings, describe_model, heading
+from tests.load_report.synthetic import result_of
+
+TIMEOUTS = {("request", "timeout"): 3}
+
+
+def findings_of(*thresholds: str, **changes: Any) -> Findings:
+    """Return the findings of a small result, under thresholds."""
+    plan = Plan(url="ws://127.0.0.1:9/", clients=2, thresholds=thresholds)
+    return Findings(result_of(plan, **changes))
+
+
+@pytest.mark.parametrize(
+    ("thresholds", "changes", "status"),
+    [
+        ((), {}, 0),
+        (("rtt.p99<50ms",), {}, 0),
+        (("rtt.p99<1ms",), {}, 99),
+        (("rtt.p99<50ms", "rtt.max<1ms"), {}, 99),
+        ((), {"errors": TIMEOUTS}, 1),
+        ((), {"checks": {"polite": (5, 1)}}, 1),
+        ((), {"counts": {"connections.lost": 1}}, 1),
+        (("rtt.p99<50ms",), {"errors": TIMEOUTS}, 1),
+        (("rtt.p99<1ms",), {"errors": TIMEOUTS}, 99),
+        (("errors<4",), {"errors": TIMEOUTS}, 0),
+        (("errors<1%",), {"errors": TIMEOUTS}, 0),
+        (("errors<3",), {"errors": TIMEOUTS}, 99),
+        (("errors>2",), {"errors": TIMEOUTS}, 1),
+        (("errors<4",), {"errors": TIMEOUTS, "checks": {"polite": (5, 1)}}, 1),
+        (("checks>80%",), {"checks": {"polite": (5, 1)}}, 0),
+        (("checks>80%",), {"errors": TIMEOUTS, "checks": {"polite": (5, 1)}}, 1),
+    ],
+)
+def test_exit_status(thresholds: tuple[str, ...], changes: dict[str, Any], status: int) -> None:
+    assert findings_of(*thresholds, **changes).exit_status == status
+
+
+@pytest.mark.parametrize(
+    ("thresholds", "changes", "verdict"),
+    [
+        ((), {}, "nothing failed"),
+        (("rtt.p99<50ms",), {}, "all thresholds kept"),
+        (("rtt.p99<1ms",), {"errors": TIMEOUTS}, "1 threshold crossed, 3 errors"),
+        ((), {"checks": {"polite": (5, 1)}}, "1 failed check"),
+        ((), {"counts": {"connections.lost": 1}}, "connections failed or were lost"),
+        ((), {"interrupted": True}, "nothing failed (ended before its time)"),
+        (
+            (),
+            {"interrupted": True, "stopped_because": "the server is gone"},
+            "nothing failed (ended before its time: the server is gone)",
+        ),
+    ],
+)
+def test_the_verdict_tells_how_it_went(
+    thresholds: tuple[str, ...], changes: dict[str, Any], verdict: str
+) -> None:
+    assert findings_of(*thresholds, **changes).verdict == verdict
+
+
+def test_the_heading_hides_secrets() -> None:
+    plan = Plan(url="ws://user:pass@127.0.0.1/?token=123")
+
+    assert heading(result_of(plan)) == "echo against ws://***@127.0.0.1/?token=***, 2 s"
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({}, "closed model: 100 clients; each sends, waits for the answer, sends again"),
+        ({"think": 0.5}, "waits for the answer, thinks for 500 ms, sends again"),
+        ({"scenario": "idle"}, "closed model: 100 clients; each stays connected and sends pings"),
+        ({"scenario": "a.py:f"}, "closed model: 100 clients; each runs a.py:f"),
+        ({"stages": ((10.0, 50.0),)}, "closed model: clients by stages; each sends"),
+        ({"rate": 20e3}, "open model: messages 20k per second over 100 clients, on a schedule"),
+        ({"rate": 1.0, "stages": ((9.0, 50.0),)}, "open model: messages by stages over"),
+        ({"arrivals": 5.0}, "open model: new clients 5 per second, on a schedule"),
+        ({"arrivals": 5.0, "lifetime": 60.0}, "new clients 5 per second, each for 1m, on"),
+    ],
+)
+def test_the_model_is_named_with_what_it_means(options: dict[str, Any], sentence: str) -> None:
+    assert sentence in describe_model(Plan(**options))
+
+
+def test_what_tells_most_about_the_server_is_the_round_trip() -> None:
+    findings = findings_of()
+
+    assert findings.main is not None
+    assert findings.main.name == "rtt"
+
+
+def test_the_most_frequent_errors_are_first() -> None:
+    errors = {("tcp", "refused"): 1, ("open", "reset"): 5, ("open", "eof"): 5}
+
+    assert findings_of(errors=errors).error_rows == [
+        ("open", "eof", 5),
+        ("open", "reset", 5),
+        ("tcp", "refused", 1),
+    ]
