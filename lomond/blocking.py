@@ -117,6 +117,9 @@ class BlockingTransport(Transport):
             if self._socket is not None and (readable or writable):
                 interests.append((self._socket.fileno(), readable, writable))
             _poll(interests, min(max(0.0, deadline - monotonic()), LONGEST_WAIT))
+            # In a patched process a fork copies every greenlet, those that wait as well; bytes
+            # and wakes are the parent's.
+            self.check_process()
             if waker is not None:
                 with contextlib.suppress(BlockingIOError):
                     waker.recv(4096)

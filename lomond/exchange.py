@@ -19,7 +19,7 @@ from time import monotonic, time
 from typing import Any
 
 from lomond.errors import ConnectFail, Kind, TransportFail
-from lomond.events import Event
+from lomond.events import Event, Text
 from lomond.failures import explain, kind_of
 from lomond.outbox import Gate, Outbox, Turn
 from lomond.protocol.client import ClientProtocol
@@ -37,6 +37,11 @@ EXIT_TIMEOUT = 1.0
 _RESETTING: frozenset[Kind] = frozenset(
     {"ping_timeout", "close_timeout", "send_timeout", "timeout", "forced"}
 )
+
+
+def _measure(event: Event) -> int:
+    """Return the size of what an event carries, inflated."""
+    return len(event.text if isinstance(event, Text) else getattr(event, "data", b""))
 
 
 class Exchange:
@@ -146,11 +151,19 @@ class Exchange:
         assert channel is not None, "nothing is read before there is a connection"
         try:
             if protocol.has_more:
-                batch = protocol.receive_more(monotonic())
+                now = monotonic()
+                batch = protocol.receive_more(now)
+                # Each read of a flood of small frames leaves more: it must not go on for ever.
+                if not protocol.has_more and protocol.heartbeat.is_over_limit(now):
+                    batch = batch + protocol.tick(now)
             elif is_time and not protocol.heartbeat.is_timed_out(monotonic()):
                 batch = protocol.beat(monotonic())
             else:
-                data = channel.receive()
+                try:
+                    data = channel.receive()
+                except OSError as error:
+                    self._failure = "socket fail; recv fail", error
+                    data = b""
                 now = monotonic()
                 if data:
                     batch = protocol.receive(data, time(), now)
@@ -159,9 +172,6 @@ class Exchange:
                 # After the read: what has arrived is proof of life, however late it is seen.
                 if now >= protocol.heartbeat.next_due and not protocol.has_more:
                     batch = batch + protocol.tick(now)
-        except OSError as error:
-            self._failure = "socket fail; recv fail", error
-            batch = self._end()
         except MemoryError as error:
             protocol.abort("disconnected; out of memory", "resources", error)
             return []
@@ -254,7 +264,13 @@ class Exchange:
         if self.transport.is_cancelled:
             # By `exit_event`, which only the loop looks at otherwise.
             self.protocol.close(GOING_AWAY, b"", monotonic(), EXIT_TIMEOUT)
-        self._ahead += self._read_step()
+        received = self.protocol.bytes_received
+        ahead = self._read_step()
+        self._ahead += ahead
+        # What is kept of it counts, where that is more than it was on the wire: deflate makes a
+        # thousand bytes of one.
+        received = self.protocol.bytes_received - received
+        self._ahead_limit -= max(0, sum(map(_measure, ahead)) - received)
         if self.protocol.is_finished:
             return 0.0
         return min(self.protocol.next_due, monotonic() + EXIT_EVENT_INTERVAL)
@@ -278,6 +294,12 @@ class Exchange:
             self._outbox.clear()
             self.transport.shut_down()
             raise TransportFail(f"socket fail; {error}") from error
+        except MemoryError as error:
+            # Nobody knows how much of a frame has left.
+            self._outbox.clear()
+            self.protocol.abort("disconnected; out of memory", "resources", error)
+            self.transport.cancel()
+            raise TransportFail("socket fail; out of memory") from error
 
     def _flush_quietly(self) -> None:
         # Control frames have no sender who could be told; the loop finds out by reading.
@@ -316,6 +338,7 @@ class Exchange:
     def leave(self) -> None:
         """Close the socket, and end what has not ended yet; never waits, never raises."""
         with self._lock:
-            self.protocol.abort("closed", "closed")
+            if not self.protocol.is_finished:
+                self.protocol.abort("closed", "closed")
             self.transport.close(reset=self.protocol.ending.kind in _RESETTING)
             self._outbox.clear()

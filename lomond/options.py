@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -159,12 +160,14 @@ class Options:
 
     def make_settings(self, **times: Any) -> Settings:
         """Return the numbers for one connection: these times, and this object's limits."""
-        times |= {"max_message_size": self.max_message_size, "max_fragments": self.max_fragments}
-        try:
-            return _share_settings(**times)
-        except TypeError:
-            # Of the wrong type, perhaps one that cannot be looked up: the error says which it is.
-            return Settings(**times)
+        limits: dict[str, Any] = {
+            "max_message_size": self.max_message_size,
+            "max_fragments": self.max_fragments,
+        }
+        # Of the wrong type, perhaps one that cannot be looked up: then the error is made below.
+        with suppress(TypeError):
+            return _share_settings(**limits, **times)
+        return Settings(**limits, **times)
 
     def make_state(self) -> State:
         """Begin anew: a new key, fresh headers. Raises TypeError or ValueError for bad options."""

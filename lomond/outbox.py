@@ -24,7 +24,7 @@ class Outbox:
     def flush(self, channel: Channel) -> bool:
         """Write without waiting; tell whether all is with the kernel. Raises OSError."""
         outgoing = self._outgoing
-        rest = self._rest or outgoing.take()
+        rest = self._rest = self._rest or outgoing.take()
         while rest:
             sent = channel.send(rest)
             if sent == len(rest):

@@ -214,9 +214,10 @@ class WebsocketSession:
                 for event in batch:
                     yield event
                     if monotonic() >= heartbeat.next_due:
+                        if not exchange.is_abandoned:
+                            yield from exchange.step(protocol.beat, monotonic())
                         if exchange.is_abandoned:
                             break
-                        yield from exchange.step(protocol.beat, monotonic())
                 if protocol.awaits_acknowledgement and _has_closing(batch):
                     exchange.step(protocol.acknowledge_close, monotonic())
                 event = None

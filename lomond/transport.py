@@ -1,6 +1,7 @@
 """One connection's socket: the verbs that every world has, and what they share.
 
-A transport connects, reads, waits and closes; the socket itself never blocks. How one waits
+A transport connects, waits and closes; the socket itself never blocks, and is read and written
+through its channel. How one waits
 is what differs: `lomond.blocking` for threads, `lomond_gevent.transport` for greenlets. What
 the bytes mean does not belong here.
 """

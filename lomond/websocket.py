@@ -1,7 +1,7 @@
 """The object that an application holds: `connect()`, sending, closing.
 
 Nothing here touches a socket. A session drives the connection (`lomond.session`, or any other
-class that keeps the contract in `lomond.foreign`), the rules of RFC 6455 are in
+class that keeps the contract in `lomond.handover`), the rules of RFC 6455 are in
 `lomond.protocol`, the options in `lomond.options`.
 """
 

@@ -57,10 +57,11 @@ class HubExchange(Exchange):
     def _admit_reader(self) -> None:
         if get_hub_if_exists() is not self._hub:
             self._leave_hub()
+        if self._generation != PROCESS.generation:
+            self.transport.check_process()
         if self.protocol.has_more:
             # One read may hold thousands of messages: the neighbours' turn comes in between.
             gevent.sleep(MOMENT)
-        if self._generation != PROCESS.generation:
             self.transport.check_process()
 
     def _leave_hub(self) -> None:
@@ -79,6 +80,8 @@ class HubExchange(Exchange):
 
     def _flush_later(self) -> None:
         """Have the hub write what the kernel did not take and no sender waits for."""
+        if self._generation != PROCESS.generation or has_ended(self._hub):
+            return
         if self.protocol.outgoing.is_congested and not self._turn.is_taken:
             self._flush_in_hub(self._flush_rest)
 

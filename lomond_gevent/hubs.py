@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from importlib import import_module
 from time import monotonic
 from typing import Any
 
 from gevent import spawn_raw
 from gevent._hub_local import get_hub_if_exists
 from gevent.event import Event
-from gevent.monkey import get_original
+from gevent.monkey import get_original, is_object_patched
 
 from lomond.outbox import Gate
 
@@ -22,12 +23,17 @@ from lomond.outbox import Gate
 LOOK_INTERVAL = 0.25
 
 
-@cache
 def original(module: str, name: str) -> Any:
-    """Return what the standard library calls by that name, patched or not.
+    """Return what a module calls by that name, as it would be without gevent."""
+    if is_object_patched(module, name):
+        return _saved(module, name)
+    # Whoever else has replaced it has done so on purpose, and perhaps for a moment only.
+    return getattr(import_module(module), name)
 
-    gevent takes 5 µs to look it up, three times for each connection.
-    """
+
+@cache
+def _saved(module: str, name: str) -> Any:
+    # gevent takes 5 µs to look it up, three times for each connection.
     return get_original(module, name)
 
 

@@ -4,12 +4,13 @@ The socket is the standard library's, whether or not an application has patched 
 the waiting only. Rules of this file:
 
 1. Wait first, then read: every read passes through the hub, so a peer that floods cannot
-   starve its neighbours, and no read finds nothing.
-2. A wake carries no meaning; whoever waited looks at what has changed. Callbacks switch into
-   the waiting greenlet and do nothing else: gevent stops a watcher whose callback raises.
-3. Watchers run during a wait only, but for the one that writes what was left over. All are
-   stopped before their descriptor is closed: one left behind would hand the bytes of the next
-   socket with that number to the wrong reader, and libev aborts a forked process that has one.
+   starve its neighbours, and hardly a read finds nothing.
+2. A wake carries no meaning, but that the clock was the reason; whoever waited looks at what has
+   changed. Callbacks do next to nothing and never raise: gevent stops a watcher whose does.
+3. Watchers of the socket run during a wait only, but for the one that writes what was left over;
+   the timer goes on, for most deadlines are polls, in step. All are stopped before their descriptor
+   is closed: one left behind would hand the bytes of the next socket with that number to the wrong
+   reader, and libev aborts a forked process that has one.
 4. Nothing here knows a session, a WebSocket or a generator: a circle through a watcher's
    callback is never collected.
 """
@@ -32,6 +33,9 @@ from lomond_gevent.hubs import is_here, original, run_soon, stop_watcher
 from lomond_gevent.resolver import look_up
 
 READABLE, WRITABLE = 1, 2
+# A timer that rings later than this, in seconds, is set anew: a deadline between the time that it
+# is thought to ring at and the time that it does would be missed by as much.
+LATE = 0.01
 
 
 class _Sleeper:
@@ -57,7 +61,11 @@ class _Sleeper:
             greenlet.switch()
 
     def _ring(self) -> None:
-        self.timer_due += self.interval
+        if monotonic() - self.timer_due > LATE:
+            # What rings so late goes on from now, out of step: the next wait sets it anew.
+            self._stop_timer()
+        else:
+            self.timer_due += self.interval
         self.is_time = True
         self.wake()
 
@@ -98,7 +106,7 @@ class GeventTransport(Transport):
         # The loop's greenlet waits with the first, again and again.
         self._sleeper = _Sleeper()
         self._sender_sleepers: tuple[_Sleeper, ...] = ()
-        # Runs while there are bytes that nobody waits for; the one watcher that outlives a wait.
+        # Runs while there are bytes that nobody waits for; of the socket, it alone outlives a wait.
         self._flusher: Any = None
 
     # ---- making the connection ------------------------------------------------------------
@@ -153,6 +161,9 @@ class GeventTransport(Transport):
             sleeper.greenlet = greenlet
             watcher.start(greenlet.switch)
             hub.switch()
+            # In one turn of the loop timers come first: whoever is late for each poll would hear
+            # the bell every time, and never read.
+            is_time = sleeper.is_time and not watcher.pending
         finally:
             sleeper.greenlet = None
             # A hub that was destroyed has left its watchers as they were, or taken them along.
@@ -161,7 +172,7 @@ class GeventTransport(Transport):
         # A fork copies every greenlet, those that wait as well.
         if self._generation != PROCESS.generation:
             self.check_process()
-        return sleeper.is_time
+        return is_time
 
     def wait_to_send(self, deadline: float, readable: bool = False) -> None:
         """Return when the socket takes more, at `deadline`, or when cancelled; or for nothing."""

@@ -50,7 +50,7 @@ class ClientProtocol(Connection):
     """Speak the client's side of RFC 6455 over one connection.
 
     Order of calls: `open` once the transport is connected; `receive` with what was read, then
-    `receive_more` while `has_more`; `tick` when `next_due` has come and a read found nothing;
+    `receive_more` while `has_more`; `tick` when `next_due` has come and what has arrived was read;
     `acknowledge_close` after the application has seen the last batch; `end_of_stream` at the
     end. After every call write what `outgoing` holds. `is_finished` ends it, and
     `ending` then tells how.
@@ -164,7 +164,7 @@ class ClientProtocol(Connection):
             return self._fail(error, now)
 
     def tick(self, now: float) -> list[events.Event]:
-        """Do what is due, time-outs included; call it after a read that found nothing."""
+        """Do what is due, time-outs included; call it once what has arrived was read."""
         batch = self.beat(now)
         if self.heartbeat.is_over_limit(now):
             return batch + self._exceed_limit()

@@ -168,6 +168,8 @@ class FrameReader:
     def _read_missing(self, data: bytes, end: int) -> Piece | None:
         position = self._position
         if position == end:
+            # A connection that falls idle within a message must not hold on to it twice.
+            self.drop()
             return None
         stop = min(position + self._missing, end)
         self._position = stop

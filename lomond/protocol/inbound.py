@@ -90,7 +90,8 @@ class InboundStream:
         if self._unread and not is_full:
             # The reader has nothing more that is whole: it gets what comes next.
             self._reader.feed(bytes(self._unread[:MAX_BATCH_BYTES]))
-            self._unread = self._unread[MAX_BATCH_BYTES:]
+            # Of an empty view, too, the whole buffer hangs.
+            self._unread = self._unread[MAX_BATCH_BYTES:] or NOTHING
             is_full = True
         self.has_more = is_full
         self.messages += len(batch)

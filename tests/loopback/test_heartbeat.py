@@ -243,10 +243,17 @@ def test_close_that_is_never_answered(wire: Wire, session_class: Session) -> Non
     assert is_in_time(clock.until_end(events.Poll), TIMEOUT)
 
 
-def test_close_timeout_holds_while_messages_go_on_coming(tcp: Wire, session_class: Session) -> None:
+@pytest.mark.parametrize(
+    "flood",
+    [server_frame(0x81, b"x" * 1000), b"\x81\x00" * 1000, b"\x89\x00" * 1000],
+    ids=["long messages", "empty messages", "pings"],
+)
+def test_close_timeout_holds_while_frames_go_on_coming(
+    tcp: Wire, session_class: Session, flood: bytes
+) -> None:
     def script(peer: Peer) -> None:
         peer.accept_upgrade()
-        peer.flood(server_frame(0x81, b"x" * 1000))
+        peer.flood(flood)
 
     with tcp.server(script) as server:
         websocket = tcp.websocket(server)

@@ -11,7 +11,13 @@ from math import inf
 
 import pytest
 
-from lomond.errors import ConnectFail, Kind, WebSocketUnavailable
+from lomond.errors import (
+    ConnectFail,
+    Kind,
+    TransportFail,
+    WebSocketClosed,
+    WebSocketUnavailable,
+)
 from lomond.forks import PROCESS
 from tests.helpers.exchanges import BROKEN, RESET, TEXT, World, use_fake_clock
 from tests.helpers.protocol import ANSWER, connecting_client, ending_of, tell_all
@@ -361,3 +367,20 @@ def test_a_forked_process_cannot_close_the_connection_of_its_parent(forked: Worl
     forked.exchange.begin_close(1000, b"")
 
     assert forked.channel.sent == b""
+
+
+def test_what_was_abandoned_stays_so_when_the_loop_leaves() -> None:
+    world = World([TEXT])
+    world.exchange.abort("closed", "closed")
+    world.exchange.leave()
+    assert (world.exchange.is_abandoned, world.client.next_due) == (True, -inf)
+
+
+def test_lack_of_memory_while_writing_ends_the_connection() -> None:
+    world = World(takes=[5, MemoryError()])
+    with pytest.raises(TransportFail, match="out of memory"):
+        world.exchange.send(world.client.send_text, "hello")
+    assert ending_of(world.client).kind == "resources"
+    with pytest.raises(WebSocketClosed):
+        world.exchange.send(world.client.send_text, "again")
+    assert len(world.channel.sent) == 5

@@ -13,8 +13,10 @@ from math import inf
 import pytest
 
 from lomond.errors import TransportFail, WebSocketClosed
+from tests.helpers.deflate import compress
 from tests.helpers.exchanges import BROKEN, RESET, TEXT, World, use_fake_clock
-from tests.helpers.protocol import ending_of, tell_all
+from tests.helpers.frames import server_frame
+from tests.helpers.protocol import ending_of, ready_client, tell_all
 
 
 @pytest.fixture(autouse=True)
@@ -351,6 +353,18 @@ def test_reading_ahead_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     # What the loop has taken makes room again.
     sender.resume()
     assert world.transport.waits[-1][-1] is True
+
+
+def test_reading_ahead_is_bounded_by_what_the_bytes_become(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("lomond.exchange.READ_AHEAD", 1000)
+    bomb = server_frame(0xC1, compress([b"x" * 20_000])[0])
+    assert len(bomb) < 100
+    world = World([bomb] * 9, room=0, client=ready_client(deflate=""))
+    world.send("hello").resume()
+
+    assert [wait[-1] for wait in world.transport.waits] == [True, False]
 
 
 def test_a_sender_does_not_read_while_the_loop_does() -> None:

@@ -8,6 +8,7 @@ handshake; closed is set at the end", however it ends.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -411,6 +412,19 @@ def test_forcing_the_end_sends_nothing_and_is_not_graceful() -> None:
 def test_what_was_not_seen_of_a_batch_is_dropped_when_the_end_is_forced() -> None:
     websocket, run, _, _ = connected("text", accept, b"\x81\x03one\x81\x03two\x89\x00")
 
+    websocket.force_disconnect()
+
+    assert [event.name for event in run] == ["disconnected"]
+
+
+def test_nothing_comes_behind_a_poll_at_which_the_end_is_forced(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    websocket, run, _, _ = connected("text", accept, b"\x81\x03one\x81\x03two")
+    later = time.monotonic() + 10
+    monkeypatch.setattr("lomond.session.monotonic", lambda: later)
+
+    assert next(run).name == "poll"
     websocket.force_disconnect()
 
     assert [event.name for event in run] == ["disconnected"]
