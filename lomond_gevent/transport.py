@@ -162,8 +162,8 @@ class GeventTransport(Transport):
             watcher.start(greenlet.switch)
             hub.switch()
             # In one turn of the loop timers come first: whoever is late for each poll would hear
-            # the bell every time, and never read.
-            is_time = sleeper.is_time and not watcher.pending
+            # the bell every time, and never read. With libuv a watcher does not tell.
+            is_time = sleeper.is_time and not getattr(watcher, "pending", True)
         finally:
             sleeper.greenlet = None
             # A hub that was destroyed has left its watchers as they were, or taken them along.
