@@ -8,8 +8,8 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import fields
 from importlib.util import find_spec
 from types import FrameType
@@ -25,7 +25,7 @@ from lomond_gevent.load.plan import Plan, PlanError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from lomond_gevent.load.console import LiveView, PlainLines, Silence
+    from lomond_gevent.load.console import View
     from lomond_gevent.load.report.files import OutputFile
     from lomond_gevent.load.report.findings import Findings
 
@@ -34,6 +34,8 @@ NOT_WRITTEN = 1
 # What only the command needs, and by which package it comes.
 NEEDED = {"rich": "rich", "hdrh": "hdrhistogram"}
 FIELDS = {each.name for each in fields(Plan)}
+# Options that are not called as what they set.
+OPTIONS = {"cafile": "cacert", "headers": "header", "subprotocols": "subprotocol"}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -68,7 +70,9 @@ def load(plan: Plan, outputs: Sequence[OutputFile], options: argparse.Namespace)
     is_taken = any(output.is_standard_output for output in outputs)
     console = make_console(sys.stderr if is_taken else sys.stdout, hasattr(options, "no_color"))
     if not hasattr(options, "quiet"):
-        console.print(f"{describe_target(plan)} ({plan.model} model)", markup=False)
+        # A load whose reader is gone may still have files to write.
+        with suppress(OSError):
+            console.print(f"{describe_target(plan)} ({plan.model} model)", markup=False)
     stop = Event()
     with interrupts_set(stop), make_view(console, options) as view:
         result = run(plan, observer=view, stop=stop)
@@ -115,7 +119,20 @@ def make_plan(options: argparse.Namespace) -> Plan:
     """Return the plan that the options describe; raises PlanError."""
     given: dict[str, Any] = {k: value for k, value in vars(options).items() if k in FIELDS}
     repeated = {name: tuple(v) for name, v in given.items() if isinstance(v, list)}
+    check_no_use(given)
     return Plan(**(given | repeated))
+
+
+def check_no_use(given: Mapping[str, object]) -> None:
+    """Raise UsageError for an option that another one leaves without any use."""
+    if "clients" in given and "arrivals" in given:
+        raise UsageError("--clients has no use with --arrivals: give one of them")
+    if "stages" not in given:
+        return
+    if "duration" in given:
+        raise UsageError("--duration has no use with --stages, which last as long as they say")
+    if "clients" in given and "rate" not in given:
+        raise UsageError("--clients has no use with --stages, which say how many there are")
 
 
 def as_options(message: str) -> str:
@@ -123,7 +140,7 @@ def as_options(message: str) -> str:
     name, space, rest = message.partition(" ")
     if name not in FIELDS - {"url", "thresholds"}:
         return message
-    return f"--{name.replace('_', '-')}{space}{rest}"
+    return f"--{OPTIONS.get(name, name.replace('_', '-'))}{space}{rest}"
 
 
 def make_outputs(options: argparse.Namespace) -> list[OutputFile]:
@@ -150,7 +167,7 @@ def make_outputs(options: argparse.Namespace) -> list[OutputFile]:
     return outputs
 
 
-def make_view(console: Console, options: argparse.Namespace) -> LiveView | PlainLines | Silence:
+def make_view(console: Console, options: argparse.Namespace) -> View:
     """Return what shows the progress."""
     from lomond_gevent.load.console import LiveView, PlainLines, Silence
 

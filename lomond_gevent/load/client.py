@@ -11,7 +11,7 @@
 and again, with `think` in between, for as long as the load lasts; when it returns, its
 connection is closed. It is a plain function: each client runs in a greenlet of its own, and each
 call below lets the others go on while it waits. Do not call what blocks the process
-(`time.sleep`, requests without gevent).
+(`time.sleep`, requests without gevent). Of messages that nobody reads the newest 1,000 are kept.
 
 What ends it: at the end of the load `sleep` and `events` raise `PlanOver` at once, whatever else
 you wait for may finish (within `request_timeout`), and the next call raises `PlanOver`. Let it
@@ -41,9 +41,9 @@ Message: TypeAlias = str | bytes
 Match: TypeAlias = Message | Callable[[Message], object]
 """A message that has to be just so, or what tells whether it is the right one."""
 
-# More unread messages than this, and the server has to wait until some were read.
+# More unread messages than this, and the oldest are dropped: who reads on can answer pings, and
+# see the connection end.
 MOST_UNREAD = 1000
-_GLANCE = 0.01
 
 
 class PlanOver(BaseException):
@@ -74,6 +74,7 @@ class Client:
         "_inbox",
         "_is_given_up",
         "_is_started",
+        "_looked",
         "_member",
         "_signal",
         "intended",
@@ -84,6 +85,8 @@ class Client:
         self._member = member
         # Unread messages, and when they came.
         self._inbox: deque[tuple[Text | Binary, float]] = deque()
+        # So many of them, from the first on, cannot be what is waited for.
+        self._looked = 0
         # Set whenever something has changed for whoever waits.
         self._signal = Signal()
         self._end: Disconnected | None = None
@@ -171,10 +174,10 @@ class Client:
         """
         self._check_plan()
         # What is unread by now was there before, and cannot be the answer.
-        skip = len(self._inbox)
+        self._looked = len(self._inbox)
         sent_at = clock()
         self._send(message)
-        answer, came_at = self._await(match, timeout, skip)
+        answer, came_at = self._await(match, timeout)
         self._member.swarm.metrics.rtt.record(int((came_at - sent_at) * 1e6))
         return answer
 
@@ -184,7 +187,8 @@ class Client:
         See `request` for the arguments and what is raised.
         """
         self._check_plan()
-        return self._await(match, timeout, 0)[0]
+        self._looked = 0
+        return self._await(match, timeout)[0]
 
     def events(self) -> Iterator[Event]:
         """Yield each message, as the events `Text` and `Binary`, and `Disconnected` as the last.
@@ -234,8 +238,8 @@ class Client:
     def take(self, event: Event) -> None:
         """Keep an event for whoever waits; the reading greenlet calls this."""
         if isinstance(event, Text | Binary):
-            while len(self._inbox) >= MOST_UNREAD and not self._member.is_leaving:
-                gevent.sleep(_GLANCE)
+            if len(self._inbox) >= MOST_UNREAD:
+                self._drop_oldest()
             self._inbox.append((event, clock()))
         elif isinstance(event, Disconnected):
             self._end = event
@@ -263,6 +267,13 @@ class Client:
         while self._is_started:
             self._wait(None)
 
+    def _drop_oldest(self) -> None:
+        self._inbox.popleft()
+        self._looked = max(0, self._looked - 1)
+        self._member.swarm.metrics.note(
+            f"a client had more than {MOST_UNREAD:,} unread messages: it dropped the oldest"
+        )
+
     def _read(self) -> None:
         try:
             self._member.stay()
@@ -283,16 +294,12 @@ class Client:
         metrics.messages_sent += 1
         metrics.bytes_sent += len(message.encode() if isinstance(message, str) else message)
 
-    def _await(
-        self, match: Match | None, timeout: float | None, skip: int
-    ) -> tuple[Message, float]:
+    def _await(self, match: Match | None, timeout: float | None) -> tuple[Message, float]:
         seconds = self._member.swarm.plan.request_timeout if timeout is None else timeout
         deadline = clock() + seconds
         self.is_waiting = True
         try:
-            while (found := self._find(match, skip)) is None:
-                # Those were looked at; a function may be dear, or count.
-                skip = len(self._inbox)
+            while (found := self._find(match)) is None:
                 self._check_connection()
                 if self._is_given_up:
                     self._member.swarm.metrics.requests_unfinished += 1
@@ -304,13 +311,15 @@ class Client:
         finally:
             self.is_waiting = False
 
-    def _find(self, match: Match | None, skip: int) -> tuple[Message, float] | None:
-        for index in range(skip, len(self._inbox)):
-            event, came_at = self._inbox[index]
+    def _find(self, match: Match | None) -> tuple[Message, float] | None:
+        while self._looked < len(self._inbox):
+            event, came_at = self._inbox[self._looked]
             message = event.text if isinstance(event, Text) else event.data
             if match is None or (match(message) if callable(match) else match == message):
-                del self._inbox[index]
+                del self._inbox[self._looked]
                 return message, came_at
+            # Not looked at again: a function may be dear, or count.
+            self._looked += 1
         return None
 
     def _time_out(self, seconds: float) -> RequestTimeout:

@@ -22,6 +22,8 @@ Observer: TypeAlias = Callable[[Second, Live], object]
 
 # A lag below this is nothing that anybody would notice, in microseconds.
 HARMLESS_LAG = 5_000
+# The same for a single stall, which every machine has now and then.
+HARMLESS_STALL = 10_000
 # What lag is compared with: the first of these that was measured.
 LATENCIES = ("rtt", "delivery", "connect")
 # The share of a core from which on the client is short of time.
@@ -38,6 +40,10 @@ class Collector:
         self._observer = observer
         self._tally = Tally()
         self._cpu_seconds = 0.0
+        self.lasted = 0.0
+        """For how many seconds the load was on, as far as was reported."""
+        self.connecting = 0.0
+        """How long all clients took to connect before that, in seconds."""
         # The share of a core in each second of the load itself.
         self._shares: list[float] = []
 
@@ -51,6 +57,9 @@ class Collector:
         second = make_second(deltas, interval)
         self.series.append(second)
         began = [delta["since_began"] for delta in deltas if delta["since_began"] is not None]
+        if began:
+            self.lasted = min(max(self.lasted, *began), self._plan.course.duration)
+            self.connecting = max(0.0, second.time - max(began))
         is_last = any(delta["is_last"] for delta in deltas)
         if began and not is_last:
             self._shares.append(second.cpu)
@@ -133,15 +142,21 @@ def make_second(deltas: Sequence[Delta], interval: Tally) -> Second:
 def judge(tally: Tally, shares: Sequence[float]) -> list[str]:
     """Return where the client itself spoils the figures, each with the rule it is judged by."""
     warnings = []
-    lag = tally.histograms["lag"].percentile(99)
+    lag, longest_lag = tally.histograms["lag"].percentiles([99, 100])
     name = next((name for name in LATENCIES if tally.histograms[name].count), None)
-    latency = tally.histograms[name].percentile(99) if name else 0.0
+    latency, longest = tally.histograms[name].percentiles([99, 100]) if name else (0.0, 0.0)
     if name and lag > HARMLESS_LAG and lag > latency / 10:
         warnings.append(
             f"this client was late by {format_duration(lag / 1e6)} itself (99th percentile of "
             f"lag), which is more than a tenth of that of {name}, "
             f"{format_duration(latency / 1e6)}: latencies contain its own queue. Take fewer "
             "clients, a lower rate or more processes"
+        )
+    elif name and longest_lag > HARMLESS_STALL and longest_lag > longest / 2:
+        warnings.append(
+            f"this client stalled for {format_duration(longest_lag / 1e6)} itself at worst, which "
+            f"is more than half of the longest {name}, {format_duration(longest / 1e6)}: the "
+            "highest latencies may be its own"
         )
     busy = sum(share >= BUSY for share in shares)
     if busy and busy * 2 >= len(shares):

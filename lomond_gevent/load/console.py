@@ -12,6 +12,7 @@ import io
 import os
 from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from itertools import islice
 from typing import TYPE_CHECKING, TextIO
 
@@ -86,22 +87,54 @@ def write_plainly(stream: TextIO) -> None:
         stream.reconfigure(errors=__name__)
 
 
-class LiveView:
-    """Redraw one block of lines on a terminal. A context manager, and an observer of `run`."""
+class View:
+    """What shows the progress: a context manager, and an observer of `run`.
+
+    Once it cannot write (a full disk, a terminal that is gone) it shows nothing more: the load
+    goes on, and its report tells.
+    """
+
+    def __init__(self) -> None:
+        self._is_lost = False
+
+    def __enter__(self) -> View:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with suppress(OSError):
+            self.end()
+
+    def __call__(self, second: Second, live: Live) -> None:
+        """Show a second, if that can be done."""
+        if self._is_lost:
+            return
+        try:
+            self.show(second, live)
+        except OSError:
+            self._is_lost = True
+
+    def show(self, second: Second, live: Live) -> None:
+        """Show a second; may raise OSError."""
+
+    def end(self) -> None:
+        """Leave the screen as it was; may raise OSError."""
+
+
+class LiveView(View):
+    """Redraw one block of lines on a terminal."""
 
     def __init__(self, console: Console) -> None:
+        super().__init__()
         self._console = console
         self._screen: Screen | None = None
         self._history: deque[float] = deque(maxlen=HISTORY)
 
-    def __enter__(self) -> LiveView:
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def end(self) -> None:
+        """Take the block away."""
         if self._screen is not None:
             self._screen.stop()
 
-    def __call__(self, second: Second, live: Live) -> None:
+    def show(self, second: Second, live: Live) -> None:
         """Show a second. The block is gone when the view ends: the report says it all again."""
         if self._screen is None:
             # Not before: processes are forked until then, and a terminal has one owner.
@@ -122,20 +155,15 @@ class LiveView:
         return Group(*lines)
 
 
-class PlainLines:
-    """Write a line now and then, where nothing can be redrawn. An observer of `run`."""
+class PlainLines(View):
+    """Write a line now and then, where nothing can be redrawn."""
 
     def __init__(self, console: Console) -> None:
+        super().__init__()
         self._console = console
         self._due = 0.0
 
-    def __enter__(self) -> PlainLines:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        return None
-
-    def __call__(self, second: Second, live: Live) -> None:
+    def show(self, second: Second, live: Live) -> None:
         """Write a line if one is due."""
         if live.elapsed < self._due:
             return
@@ -144,17 +172,8 @@ class PlainLines:
         self._console.print(Text(plain_line(second, live)), soft_wrap=True)
 
 
-class Silence:
-    """Show nothing. An observer of `run`."""
-
-    def __enter__(self) -> Silence:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        return None
-
-    def __call__(self, second: Second, live: Live) -> None:
-        """Do nothing."""
+class Silence(View):
+    """Show nothing."""
 
 
 def plain_line(second: Second, live: Live) -> str:

@@ -5,7 +5,8 @@ from the send. In the open model messages leave when their schedule says so, wha
 of those before: latency counts from the time that was *intended*, so a server that stalls
 delays all that was due meanwhile, and is seen to (`rtt.service` is the time from the actual
 send). An answer that comes after `request_timeout` is an error and counts as late, and its
-latency is recorded all the same: leaving out the worst would flatter the server.
+latency is recorded all the same: leaving out the worst would flatter the server. What is never
+answered has no latency: it is an error, and in no percentile.
 
 What a message consists of is in `messages`.
 """
@@ -14,33 +15,43 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
+from itertools import islice
 from time import monotonic as clock
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lomond.errors import WebSocketError
 from lomond.events import Binary, Event, Text
 from lomond_gevent.load.member import Member
+from lomond_gevent.load.messages import MARK
 
 if TYPE_CHECKING:
     from lomond_gevent.load.swarm import Swarm
+
+# So many late answers are still known when they come, over all clients, and of each at least.
+# Where a server has stopped to answer for good, more would fill the memory.
+MOST_OVERDUE = 1_000_000
+LEAST_OVERDUE = 100
+# Late answers come in their order, mostly: one that is not among the oldest is not there.
+MOST_SEARCHED = 1000
+
+
+class Sent(NamedTuple):
+    """A message on its way: what tells it from others, when it was to leave, when it left."""
+
+    mark: str | bytes
+    intended: float
+    left: float
 
 
 class EchoMember(Member):
     """A client that has messages echoed: what both models have in common."""
 
-    __slots__ = ("_next", "_overdue")
+    __slots__ = ("_overdue",)
 
     def __init__(self, swarm: Swarm, number: int) -> None:
         super().__init__(swarm, number)
-        # What it sends next.
-        self._next = swarm.messages.first(number)
-        # Messages that nobody waits for any more, and when they were sent, or were to be.
-        self._overdue: deque[tuple[str | bytes, float]] | None = None
-
-    def _take_next(self) -> str | bytes:
-        message = self._next
-        self._next = self.swarm.messages.after[message]
-        return message
+        # What nobody waits for any more, the oldest first.
+        self._overdue: deque[Sent] | None = None
 
     def _send(self, message: str | bytes) -> None:
         """Send, and count it."""
@@ -53,24 +64,36 @@ class EchoMember(Member):
             # The events tell what has become of the connection.
             return
 
-    def _time_out(self, message: str | bytes, since: float) -> None:
+    def _record(self, sent: Sent, now: float) -> None:
+        """Record how long an answer took."""
+        self.swarm.metrics.rtt.record(int((now - sent.intended) * 1e6))
+
+    def _time_out(self, sent: Sent) -> None:
         metrics = self.swarm.metrics
         metrics.requests_timed_out += 1
         metrics.note_error("request", "timeout")
         if self._overdue is None:
-            self._overdue = deque()
-        self._overdue.append((message, since))
+            share = MOST_OVERDUE // self.swarm.plan.most_clients
+            self._overdue = deque(maxlen=max(LEAST_OVERDUE, share))
+        self._overdue.append(sent)
 
-    def _take_stranger(self, answer: str | bytes, now: float) -> None:
-        """Deal with a message that is no answer to what is waited for."""
-        metrics = self.swarm.metrics
-        for index, (message, since) in enumerate(self._overdue or ()):
-            if message == answer:
+    def _take_late(self, mark: str | bytes | None, now: float) -> bool:
+        """Count an answer to what nobody waits for any more; tell whether it is one."""
+        for index, sent in enumerate(islice(self._overdue or (), MOST_SEARCHED)):
+            if sent.mark == mark:
                 assert self._overdue is not None
                 del self._overdue[index]
-                metrics.requests_late += 1
-                metrics.rtt.record(int((now - since) * 1e6))
-                return
+                self.swarm.metrics.requests_late += 1
+                self._record(sent, now)
+                return True
+        return False
+
+    def _refuse(self, answer: str | bytes) -> None:
+        """Count a message that is no answer to what was sent."""
+        if self.websocket.is_closing:
+            # An answer, most likely, to what was given up when this side closed.
+            return
+        metrics = self.swarm.metrics
         metrics.note_error("request", "mismatch")
         metrics.note(f"an answer was not what was sent: {answer[:60]!r}")
 
@@ -82,10 +105,13 @@ class EchoMember(Member):
 class ClosedEcho(EchoMember):
     """Sends once the answer to the last message has come."""
 
-    __slots__ = ("_message", "_sent_at")
+    __slots__ = ("_due", "_message", "_next", "_sent_at")
 
     def __init__(self, swarm: Swarm, number: int) -> None:
         super().__init__(swarm, number)
+        # What it sends next, and when: the pacer keeps appointments of connections before this.
+        self._next = swarm.messages.first(number)
+        self._due = 0.0
         # What an answer is awaited to, and since when.
         self._message: str | bytes | None = None
         self._sent_at = 0.0
@@ -97,13 +123,15 @@ class ClosedEcho(EchoMember):
 
     def begin(self, due: float) -> None:
         """Send the first message when it is due."""
+        self._due = due
         self.swarm.pacer.add(due, self)
 
     def send_due(self, due: float) -> None:
         """Send the next message, and wait for its answer."""
-        if self.is_leaving or not self.is_open or self._message is not None:
+        if due != self._due or self.is_leaving or not self.is_open or self._message is not None:
             return
-        self._message = message = self._take_next()
+        self._message = message = self._next
+        self._next = self.swarm.messages.after[message]
         self._sent_at = clock()
         self._send(message)
 
@@ -142,24 +170,26 @@ class ClosedEcho(EchoMember):
                 continue
 
     def _take_other(self, event: Event) -> None:
-        if isinstance(event, Text | Binary):
-            self.count_received(event)
-            self._take_stranger(event.data if isinstance(event, Binary) else event.text, clock())
-        else:
+        if not isinstance(event, Text | Binary):
             self.note(event)
+            return
+        self.count_received(event)
+        answer = event.data if isinstance(event, Binary) else event.text
+        if not self._take_late(answer, clock()):
+            self._refuse(answer)
 
     def _pause(self, until: float) -> None:
         self._message = None
         if self.is_leaving:
             self.close()
         else:
-            self.swarm.pacer.add(until, self)
+            self.begin(until)
 
     def check_deadline(self, now: float) -> None:
         """Give up an answer that has not come in time, and go on with the next message."""
         if self._message is None or now - self._sent_at < self.swarm.plan.request_timeout:
             return
-        self._time_out(self._message, self._sent_at)
+        self._time_out(Sent(self._message, self._sent_at, self._sent_at))
         self._pause(now)
 
     def hang_up(self) -> None:
@@ -178,14 +208,6 @@ class ClosedEcho(EchoMember):
             self.swarm.metrics.requests_unfinished += 1
 
 
-class _Sent(NamedTuple):
-    """A message on its way, when it was to leave, and when it left."""
-
-    message: str | bytes
-    intended: float
-    left: float
-
-
 class OpenEcho(EchoMember):
     """Sends when the schedule says so."""
 
@@ -194,7 +216,7 @@ class OpenEcho(EchoMember):
     def __init__(self, swarm: Swarm, number: int) -> None:
         super().__init__(swarm, number)
         # In the order in which they left, which is that of the answers.
-        self._under_way: deque[_Sent] = deque()
+        self._under_way: deque[Sent] = deque()
 
     @property
     def is_waiting(self) -> bool:
@@ -206,9 +228,9 @@ class OpenEcho(EchoMember):
         if not self.is_open:
             self.swarm.metrics.sends_skipped += 1
             return
-        message, now = self._take_next(), clock()
-        # Up to a millisecond early: see `pacer`.
-        self._under_way.append(_Sent(message, min(due, now), now))
+        message, now = self.swarm.messages.make(), clock()
+        # Up to a millisecond early: see `pacer`. The mark alone, for messages may be long.
+        self._under_way.append(Sent(message[MARK], min(due, now), now))
         self._send(message)
 
     def converse(self, events: Iterator[Event]) -> None:
@@ -222,7 +244,7 @@ class OpenEcho(EchoMember):
                 self._take_other(event)
                 continue
             answer = event.data if is_binary else event.text  # type: ignore[attr-defined]  # by kind
-            if not under_way or answer != under_way[0].message:
+            if not under_way or self._find_mark(answer) != under_way[0].mark:
                 self._take_other(event)
                 continue
             _, intended, left = under_way.popleft()
@@ -240,21 +262,37 @@ class OpenEcho(EchoMember):
             return
         self.count_received(event)
         now, answer = clock(), event.data if isinstance(event, Binary) else event.text
+        mark = self._find_mark(answer)
+        # The older first. Those that have left before the one that is found may be answered yet.
+        if mark is None or not (self._take_late(mark, now) or self._take_early(mark, now)):
+            self._refuse(answer)
+
+    def _find_mark(self, answer: Any) -> str | bytes | None:
+        """Return what tells an answer from others; None for what was never sent."""
+        swarm = self.swarm
+        tail, size = swarm.messages.tail, swarm.plan.size
+        is_whole = type(answer) is type(tail) and len(answer) == size and answer.endswith(tail)
+        return answer[MARK] if is_whole else None
+
+    def _take_early(self, mark: str | bytes, now: float) -> bool:
+        """Take an answer that came before its turn; tell whether it is one."""
         for index, sent in enumerate(self._under_way):
-            if answer == sent.message:
-                # Out of order: those before it may come yet.
+            if sent.mark == mark:
                 del self._under_way[index]
-                self.swarm.metrics.rtt.record(int((now - sent.intended) * 1e6))
-                self.swarm.metrics.rtt_service.record(int((now - sent.left) * 1e6))
-                return
-        self._take_stranger(answer, now)
+                self._record(sent, now)
+                return True
+        return False
+
+    def _record(self, sent: Sent, now: float) -> None:
+        super()._record(sent, now)
+        self.swarm.metrics.rtt_service.record(int((now - sent.left) * 1e6))
 
     def check_deadline(self, now: float) -> None:
         """Give up the answers that have not come in time."""
         limit = now - self.swarm.plan.request_timeout
         while self._under_way and self._under_way[0].intended <= limit:
             sent = self._under_way.popleft()
-            self._time_out(sent.message, sent.intended)
+            self._time_out(sent)
         if self.is_leaving and self.is_open and not self._under_way:
             self.close()
 

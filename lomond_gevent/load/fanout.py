@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from itertools import chain
+from math import inf
 from secrets import token_hex
 from time import monotonic as clock
 from typing import TYPE_CHECKING
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 # The run's own mark, the message's number, and when it was sent in microseconds.
 _HEAD = "%8s%010d%016d"
 _MARK, _NUMBER, _SENT = slice(0, 8), slice(8, 18), slice(18, 34)
+# A message that says that it took longer, in microseconds, is not as it was sent.
+_LONGEST = 3_600_000_000
 
 
 class Round:
@@ -67,8 +70,10 @@ class Room:
             return
         del self.members[member]
         if self.speaker is member:
-            self.speaker = next(iter(self.members), None)
-            if self.speaker is not None and not member.is_leaving:
+            # One that is to leave does not speak, but sees to it that others are given up.
+            staying = (other for other in self.members if not other.is_leaving)
+            self.speaker = next(chain(staying, self.members), None)
+            if self.speaker is not None and not self.speaker.is_leaving:
                 self.swarm.join(self.speaker)
         for number in [number for number in self.rounds if number > member.heard]:
             self.count_down(number)
@@ -121,28 +126,40 @@ class Room:
         self.rounds.clear()
 
     def _go_on(self) -> None:
-        """In the closed model, have the speaker speak again."""
-        if self.swarm.plan.rate is None and self.speaker is not None:
+        """In the closed model, have the speaker speak again, or go if it is to leave."""
+        speaker = self.speaker
+        if speaker is None:
+            return
+        if speaker.is_leaving and speaker.is_open and not self.rounds:
+            speaker.close()
+        elif self.swarm.plan.rate is None and not speaker.is_leaving:
             # Alone in the room, a speaker who does not think would do nothing but speak.
             pause = self.swarm.plan.think or (0.0 if len(self.members) > 1 else 0.01)
-            self.speaker.begin(clock() + pause)
+            speaker.begin(clock() + pause)
 
 
 class FanoutMember(Member):
     """Receives what the speaker sends, and speaks if it is the one."""
 
-    __slots__ = ("heard", "room")
+    __slots__ = ("_due", "_last", "heard", "room")
 
     def __init__(self, room: Room, number: int) -> None:
         super().__init__(room.swarm, number)
         self.room = room
         self.heard = 0
         """The number of the newest message that has reached it."""
+        # The number of the last message that it stays for.
+        self._last: float = inf
+        # When it speaks next: the pacer keeps appointments of connections before this.
+        self._due = 0.0
 
     @property
     def is_waiting(self) -> bool:
-        """Return whether a message is still on its way to somebody."""
-        return self.is_open and bool(self.room.rounds)
+        """Return whether a message is still on its way to it; of the speaker, to anybody."""
+        room = self.room
+        if room.speaker is self:
+            return self.is_open and bool(room.rounds)
+        return self.is_open and any(self.heard < number <= self._last for number in room.rounds)
 
     @property
     def has_turns(self) -> bool:
@@ -158,6 +175,11 @@ class FanoutMember(Member):
         """Leave the room: its connection has ended."""
         self.room.exit(self)
 
+    def leave(self) -> None:
+        """Begin nothing new, and close once all that was sent by now has come; returns at once."""
+        self._last = min(self._last, self.room.number)
+        super().leave()
+
     def hang_up(self) -> None:
         """Close now, whatever is still on its way."""
         self.room.give_up()
@@ -166,6 +188,7 @@ class FanoutMember(Member):
     def begin(self, due: float) -> None:
         """Speak, if it is the one."""
         if self.room.speaker is self and self.swarm.plan.rate is None:
+            self._due = due
             self.swarm.pacer.add(due, self)
 
     def send_due(self, due: float) -> None:
@@ -173,9 +196,10 @@ class FanoutMember(Member):
         room, now = self.room, clock()
         if room.speaker is not self or self.is_leaving:
             return
-        is_open_model = self.swarm.plan.rate is not None
-        if is_open_model or not room.rounds:
-            room.speak(min(due, now) if is_open_model else now)
+        if self.swarm.plan.rate is not None:
+            room.speak(min(due, now))
+        elif due == self._due and not room.rounds:
+            room.speak(now)
 
     def converse(self, events: Iterator[Event]) -> None:
         """Listen."""
@@ -193,12 +217,26 @@ class FanoutMember(Member):
                 # Somebody else's: a room may be public.
                 self.note(event)
                 continue
-            record(int(clock() * 1e6) - int(message[_SENT]))
             metrics.messages_received += 1
             metrics.bytes_received += size
-            self.heard = number = int(message[_NUMBER])
+            try:
+                number, delay = int(message[_NUMBER]), int(clock() * 1e6) - int(message[_SENT])
+            except ValueError:
+                delay = -1
+            if not 0 <= delay < _LONGEST:
+                self._refuse(message)
+                continue
+            record(delay)
+            self.heard = number
             if room.speaker is not self:
                 room.count_down(number)
+                if self.is_leaving and not self.is_waiting:
+                    self.close()
+
+    def _refuse(self, message: str | bytes) -> None:
+        """Count a message of the room's own that is not as it was sent."""
+        self.swarm.metrics.note_error("request", "mismatch")
+        self.swarm.metrics.note(f"a message was not what was sent: {message[:60]!r}")
 
     def check_deadline(self, now: float) -> None:
         """Give up those whom a message has not reached in time; the speaker does it."""

@@ -1,6 +1,6 @@
 """A histogram of microseconds with three significant digits, cheap to record into.
 
-Its buckets are those of an HdrHistogram of 1 µs to 1 hour: whole microseconds below 2,048, and
+Its buckets are those of an HdrHistogram of 1 µs to 24 hours: whole microseconds below 2,048, and
 above, 1,024 for each doubling. So conversion to that format (`to_hdr`) is exact, and adding the
 histograms of several processes is too. Recording takes a fifth of a microsecond, where
 `hdrhistogram` takes almost two.
@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from math import ceil, sqrt
 from typing import Any
 
-HIGHEST = 3_600_000_000
+HIGHEST = 86_400_000_000
 """The longest that is told apart, in microseconds; what is longer counts as this."""
 
 _DIGITS = 3
@@ -41,7 +41,7 @@ class Histogram:
     # ---- recording ------------------------------------------------------------------------
 
     def record(self, microseconds: int, count: int = 1) -> None:
-        """Count a duration, once or `count` times; below 0 is 0, above an hour an hour."""
+        """Count a duration, once or `count` times; below 0 is 0, above a day a day."""
         if microseconds < _WHOLE:
             self._counts[microseconds if microseconds > 0 else 0] += count
             return

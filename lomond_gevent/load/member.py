@@ -41,6 +41,8 @@ LONGEST_WAIT = 8.0
 # With these codes, or without one, a server may close what is about to be closed anyway.
 GOODBYES = (1000, 1001, 1005)
 
+# What claims to have taken longer, in seconds, is no answer to a ping of ours.
+LONGEST_PING = 3600.0
 # A ping carries the time that it was sent, so that pongs need no book-keeping.
 _PING = Struct("!d")
 _PHASES = {"dns": "connect_dns", "tcp": "connect_tcp", "tls": "connect_tls"}
@@ -252,7 +254,9 @@ class Member:
         elif isinstance(event, Pong):
             if len(event.data) == _PING.size:
                 delay = clock() - _PING.unpack(event.data)[0]
-                self.swarm.metrics.ping.record(int(delay * 1e6))
+                # A server may send pongs unasked, with any eight bytes: a NaN is among them.
+                if 0 <= delay < LONGEST_PING:
+                    self.swarm.metrics.ping.record(int(delay * 1e6))
         elif isinstance(event, Disconnected):
             self._end(event)
         elif isinstance(event, Text | Binary):

@@ -41,7 +41,9 @@ examples:
 thresholds compare a metric with a limit by < <= > >= == or !=:
   rtt.p99<50ms   rtt.max<1s   connect.p95<=200ms   timer.login.p90<300ms
   errors<0.1%    errors<5     checks>=99%          messages.received.rate>1000
-  A threshold on something that was not measured is crossed.
+  A threshold on something that was not measured is crossed. A share of errors is
+  one of all that was tried, with what was never sent or answered; failed checks
+  are under checks only.
 
 exit status:
   0   all went well

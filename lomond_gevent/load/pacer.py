@@ -73,17 +73,22 @@ class Schedule:
         self._step = step
         self._left = step
         self._ring: deque[Sender] = deque()
+        # Of each in the ring, whether it takes part: who does not is left out when its turn comes,
+        # for a search through thousands for each that is lost would hold up the others.
+        self._takes_part: dict[Sender, bool] = {}
         self.due = next(times, inf)
         """When the next is due; inf when there are no more."""
 
     def join(self, sender: Sender) -> None:
         """Let a client take part."""
-        self._ring.append(sender)
+        if sender not in self._takes_part:
+            self._ring.append(sender)
+        self._takes_part[sender] = True
 
     def part(self, sender: Sender) -> None:
         """Leave a client out from now on."""
-        if sender in self._ring:
-            self._ring.remove(sender)
+        if sender in self._takes_part:
+            self._takes_part[sender] = False
 
     def take(self) -> Sender | None:
         """Return whose message is due next, None if nobody is there; go on to the next."""
@@ -92,12 +97,14 @@ class Schedule:
         if not self._left or due == inf:
             self._left = self._step
             self.due = due
-        if not self._ring:
-            self._on_skip()
-            return None
-        sender = self._ring[0]
-        self._ring.rotate(-1)
-        return sender
+        while self._ring:
+            sender = self._ring.popleft()
+            if self._takes_part[sender]:
+                self._ring.append(sender)
+                return sender
+            del self._takes_part[sender]
+        self._on_skip()
+        return None
 
     def count_overdue(self, now: float) -> int:
         """Return how many should have left before now, and have not; goes through the rest."""

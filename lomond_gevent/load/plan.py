@@ -19,10 +19,19 @@ BUILT_IN = ("connect", "idle", "echo", "flood", "fanout")
 """The scenarios that need no file."""
 PACED = ("echo", "fanout")
 """Those whose messages `rate` can put on a schedule."""
+UNTHINKING = ("idle", "flood")
+"""Those whose clients send nothing, and so have nothing to think about."""
 FANOUT_HEAD = 34
 """How many bytes a message of `fanout` has at least: it tells which it is, and its time."""
 
-_SECRET = re.compile(r"auth|cookie|token|secret|passw|key|sign|session", re.IGNORECASE)
+_SECRET = re.compile(
+    "auth|cookie|token|secret|passw|pwd|key|sign|sess|jwt|bearer|credential|ticket"
+    "|(?<![a-z])(?:sid|otp|code)(?![a-z])",
+    re.IGNORECASE,
+)
+# Names of sub-protocols are shorter; a token that is sent as one is longer.
+_LONGEST_NAME = 40
+_USERINFO = re.compile(r"(?i)^([a-z][a-z0-9+.-]*://)[^/?#]*@")
 _FILE = re.compile(r".+\.py:[A-Za-z_]\w*")
 HIDDEN = "***"
 TINY = 1e-9
@@ -148,28 +157,41 @@ class Plan:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return every option for JSON; passwords, and headers that may be secret, hidden."""
+        """Return every option for JSON; what may be secret is hidden."""
         data = asdict(self)
         data["headers"] = [
             [name, HIDDEN if _SECRET.search(name) else value] for name, value in self.headers
         ]
         data["url"] = None if self.url is None else hide_secrets(self.url)
-        data["proxy"] = hide_secrets(self.proxy) if self.proxy else self.proxy
-        for name in ("stages", "subprotocols", "thresholds"):
-            data[name] = [list(v) if isinstance(v, tuple) else v for v in data[name]]
+        data["proxy"] = redact_url(self.proxy) if self.proxy else self.proxy
+        data["stages"] = [list(stage) for stage in self.stages]
+        data["subprotocols"] = hide_tokens(self.subprotocols)
+        data["thresholds"] = list(self.thresholds)
         data["model"] = self.model
         return data
 
 
 def hide_secrets(url: str) -> str:
     """Return a URL without its password, and without values of its query that may be secret."""
-    base, mark, query = redact_url(url).partition("?")
+    base, mark, query = _USERINFO.sub(rf"\1{HIDDEN}@", url).partition("?")
     pairs = (pair.partition("=") for pair in query.split("&"))
     shown = (
         f"{name}={HIDDEN}" if equals and _SECRET.search(name) else name + equals + value
         for name, equals, value in pairs
     )
     return base + mark + "&".join(shown)
+
+
+def hide_tokens(subprotocols: tuple[str, ...]) -> list[str]:
+    """Return sub-protocols without tokens, which browsers send as one, or behind its name."""
+    shown: list[str] = []
+    is_behind_name = False
+    for name in subprotocols:
+        is_secret = bool(_SECRET.search(name)) or len(name) > _LONGEST_NAME
+        # Each is unlike the others, as a plan wants them.
+        shown.append(f"{HIDDEN}{len(shown) or ''}" if is_secret or is_behind_name else name)
+        is_behind_name = is_secret
+    return shown
 
 
 def _check_numbers(plan: Plan) -> None:
@@ -236,6 +258,8 @@ def _check_model(plan: Plan) -> None:
         )
     if plan.rate is not None and plan.think:
         raise PlanError(f"think {plan.think:g} has no meaning with rate, which sets the pace")
+    if plan.think and plan.scenario in UNTHINKING:
+        raise PlanError(f"think {plan.think:g} has no meaning for {plan.scenario!r}: leave it out")
     if plan.lifetime is not None and plan.arrivals is None:
         raise PlanError(f"lifetime {plan.lifetime:g} is for arrivals: give arrivals as well")
     if plan.scenario == "fanout" and plan.arrivals is not None:

@@ -1,7 +1,8 @@
 """Several processes for one load: forked before there is a hub, told when to begin and to end.
 
 Each child carries out its share of the plan, and writes what happened to a pipe once a second;
-the parent adds it up. A child whose control pipe ends (its parent is gone) ends as well.
+the parent adds it up. A child whose control pipe ends (its parent is gone) ends as well; one that
+says nothing for too long hangs, and is killed.
 """
 
 from __future__ import annotations
@@ -28,6 +29,12 @@ _LENGTH = struct.Struct("!I")
 _GO, _STOP, _CONNECTED = b"g", b"s", b""
 # How long a child may take to end behind its last report, in seconds.
 PATIENCE = 5.0
+# A child speaks once a second. One that is silent for longer, in seconds, hangs: while the load is
+# on, where a scenario may block for a while, and once it was told to stop.
+LONGEST_SILENCE = 30.0
+SILENCE_AT_END = 5.0
+# How often that is looked at, in seconds.
+GLANCE = 1.0
 
 Work: TypeAlias = Callable[[Callable[[Delta], object], Callable[[], object], Event], object]
 """What a child does: it is given `report`, `await_start` and the event that ends it."""
@@ -52,6 +59,8 @@ class Child:
         self.last: Delta | None = None
         self.is_connected = False
         self.is_gone = False
+        self.silence = 0.0
+        """For how many seconds, in which this process ran itself, it has said nothing."""
 
     def tell(self, word: bytes) -> None:
         """Tell it to go on or to stop."""
@@ -62,6 +71,7 @@ class Child:
         """Read what it reports until it is gone; a greenlet does this."""
         make_nonblocking(self.descriptors[0])
         while (frame := self._read_frame()) is not None:
+            self.silence = 0.0
             if frame == _CONNECTED:
                 self.is_connected = True
             else:
@@ -119,8 +129,7 @@ def run_processes(
         stop.rawlink(lambda _stop: changed.set())
         has_begun = has_stopped = False
         while not all(child.is_gone for child in children):
-            changed.wait()
-            changed.clear()
+            _wait_for_word(children, changed, SILENCE_AT_END if has_stopped else LONGEST_SILENCE)
             if not has_begun and all(child.is_connected or child.is_gone for child in children):
                 has_begun = True
                 _tell_all(children, _GO)
@@ -138,6 +147,21 @@ def run_processes(
         gevent.killall(listeners)
         for child in children:
             child.end()
+
+
+def _wait_for_word(children: list[Child], changed: Event, longest_silence: float) -> None:
+    """Wait until something is reported, or for a glance; kill whoever was silent for too long."""
+    began = clock()
+    changed.wait(GLANCE)
+    changed.clear()
+    # No more than was waited for: whoever stops a whole terminal stops the children too.
+    passed = min(clock() - began, GLANCE)
+    for child in children:
+        child.silence += passed
+        if child.silence > longest_silence and not child.is_gone:
+            # The end of its pipe tells the rest.
+            os.kill(child.pid, signal.SIGKILL)
+            child.silence = 0.0
 
 
 def _tell_all(children: list[Child], word: bytes) -> None:

@@ -51,7 +51,8 @@ messages of the schedule had not left when the load ended."""
 class Second:
     """One second of the series; counts are of this second, latencies in microseconds.
 
-    `time` is its end, in seconds since the load began, `clients` how many were connected then.
+    `time` is its end, in seconds since the clients began to connect (`Result.connecting` of them
+    are before the load); `clients` is how many were connected then.
     """
 
     time: float
@@ -79,8 +80,9 @@ class Live:
     """What an observer is shown once a second: the load so far."""
 
     elapsed: float
-    """Seconds since the load began; below 0 while all connect before it."""
+    """Seconds since the clients began to connect."""
     remaining: float
+    """Seconds that the load has still to last; all of them while they connect before it."""
     clients: int
     wanted: int
     counts: Mapping[str, int]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import resource
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from time import time
 from typing import Any
 
@@ -39,6 +41,7 @@ def run(plan: Plan, *, observer: Observer | None = None, stop: Event | None = No
             not allow it (PreflightError); no connection was made.
     """
     check_thresholds(plan)
+    check_authorities(plan)
     scenario = find_scenario(plan)
     if plan.processes > 1 and get_hub_if_exists() is not None:
         raise PlanError(
@@ -51,7 +54,7 @@ def run(plan: Plan, *, observer: Observer | None = None, stop: Event | None = No
     with chosen_server(plan, scenario) as url:
         started = time()
         carry_out = _run_here if plan.processes == 1 else _run_forked
-        last = carry_out(plan, url, scenario, collector, stop)
+        last = carry_out(without_detour(plan), url, scenario, collector, stop)
     return _make_result(collector, last, started)
 
 
@@ -66,6 +69,23 @@ def check_thresholds(plan: Plan) -> None:
             parse_threshold(text)
     except ValueError as error:
         raise PlanError(str(error)) from None
+
+
+def check_authorities(plan: Plan) -> None:
+    """Raise PlanError for a file of authorities that cannot be read, before every client fails."""
+    if plan.cafile is None:
+        return
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(plan.cafile)
+    except OSError as error:
+        raise PlanError(
+            f"cafile {plan.cafile} cannot be read ({error}): give a file of certificates, as PEM"
+        ) from None
+
+
+def without_detour(plan: Plan) -> Plan:
+    """Return a plan that asks no proxy of the environment for the embedded server."""
+    return replace(plan, proxy="") if plan.url is None and plan.proxy is None else plan
 
 
 @contextmanager
@@ -124,10 +144,11 @@ def _make_work(plan: Plan, url: str, scenario: Scenario, share: Share) -> Work:
 
 def _make_result(collector: Collector, last: list[Delta], started: float) -> Result:
     """Sum up; `last` are the last reports of the processes that came to their end."""
-    connecting = max((delta["connecting"] for delta in last), default=0.0)
+    # Where all processes have died, what they had reported by then has to do.
+    connecting = max((delta["connecting"] for delta in last), default=collector.connecting)
     return collector.make_result(
         started=started + connecting,
-        duration=max((delta["duration"] for delta in last), default=0.0),
+        duration=max((delta["duration"] for delta in last), default=collector.lasted),
         connecting=connecting,
         reason=INTERRUPTED if any(delta["is_interrupted"] for delta in last) else "",
         peak_memory=sum(delta["peak_memory"] for delta in last),

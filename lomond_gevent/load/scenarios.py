@@ -63,9 +63,17 @@ class ConnectMember(Member):
 
 
 class FloodMember(Member):
-    """Receives, and counts."""
+    """Receives, and counts what comes while the load is on."""
 
-    __slots__ = ()
+    __slots__ = ("_has_begun",)
+
+    def __init__(self, swarm: Swarm, number: int) -> None:
+        super().__init__(swarm, number)
+        self._has_begun = False
+
+    def begin(self, due: float) -> None:
+        """Count from now on: what came while others connected is in no rate."""
+        self._has_begun = True
 
     def converse(self, events: Iterator[Event]) -> None:
         """Count what comes."""
@@ -74,13 +82,15 @@ class FloodMember(Member):
             kind = type(event)
             if kind is Text:
                 text = event.text  # type: ignore[attr-defined]  # by kind
-                metrics.bytes_received += len(text) if text.isascii() else len(text.encode())
+                size = len(text) if text.isascii() else len(text.encode())
             elif kind is Binary:
-                metrics.bytes_received += len(event.data)  # type: ignore[attr-defined]  # by kind
+                size = len(event.data)  # type: ignore[attr-defined]  # by kind
             else:
                 self.note(event)
                 continue
-            metrics.messages_received += 1
+            if self._has_begun and not self.is_leaving:
+                metrics.messages_received += 1
+                metrics.bytes_received += size
 
 
 def find_scenario(plan: Plan) -> Scenario:

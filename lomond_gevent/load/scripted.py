@@ -64,7 +64,7 @@ class ScriptedMember(Member):
         except ScenarioError:
             # Counted where it was raised.
             return False
-        except (Exception, Timeout) as error:  # the user's, which must not end the load
+        except (Exception, Timeout, SystemExit) as error:  # the user's, which must not end the load
             metrics.note_error("scenario", "exception")
             line = traceback.extract_tb(error.__traceback__)[-1]
             where = f"{Path(line.filename).name}:{line.lineno}"
@@ -120,7 +120,7 @@ def load_function(scenario: str) -> Function:
     sys.path.insert(0, str(path.parent))
     try:
         spec.loader.exec_module(module)
-    except Exception as error:  # whatever the user's file raises is a bad plan
+    except (Exception, SystemExit) as error:  # whatever the user's file raises is a bad plan
         line = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{line.filename}:{line.lineno}"
         if isinstance(error, SyntaxError):

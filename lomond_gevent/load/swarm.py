@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from itertools import takewhile
 from random import Random
 from time import monotonic as clock
 from typing import TYPE_CHECKING, Any
@@ -24,7 +25,7 @@ from lomond_gevent.load.metrics import Delta, Metrics
 from lomond_gevent.load.pacer import MOMENT, Agenda, Pacer, Schedule
 from lomond_gevent.load.plan import Plan
 from lomond_gevent.load.stages import Course
-from lomond_gevent.load.watch import Watch
+from lomond_gevent.load.watch import SWEEP, Watch
 
 if TYPE_CHECKING:
     from lomond_gevent.load.member import Member
@@ -176,7 +177,7 @@ class Swarm:
         finally:
             stop.unlink(self.interrupt)
             self.pacer.close()
-            gevent.killall([member.greenlet for member in self.members], timeout=GRACE)
+            self._kill_members()
             self._watch.stop()
 
     def interrupt(self, _stop: Event | None = None) -> None:
@@ -247,10 +248,12 @@ class Swarm:
         times = (now + time for time in self.course.times(offset, share))
         end = now + self.course.duration
         step = 1 if self.plan.phase_spread else self.share.of(clients)
-        return Schedule(_until(end, times), self._skip, step)
+        return Schedule(takewhile(lambda time: time < end, times), self._skip, step)
 
     def _skip(self) -> None:
-        self.metrics.sends_skipped += 1
+        # Before the first client of a ramp has come, nobody could have sent.
+        if self._last_opened:
+            self.metrics.sends_skipped += 1
 
     def _spread(self) -> float:
         """Return how long a client waits with its first message, so that not all send at once."""
@@ -298,17 +301,19 @@ class Swarm:
         self.ended = clock()
         self._is_over = True
         self.metrics.sends_behind += self.pacer.stop()
-        if isinstance(self.pacer.work, Schedule):
-            self.metrics.sends_behind += self.pacer.work.count_overdue(self.ended)
         self._over.set()
         # All at once: those who are busy close by themselves, with their next answer.
         for member in self.members:
             member.is_leaving = True
         self._in_groups(lambda member: member.leave())
-        patience = self.plan.request_timeout
+        # Until a sweep has seen that what was sent last has timed out.
+        patience = self.plan.request_timeout + 2 * SWEEP
         self._await_members(SHORT_PATIENCE if self.is_interrupted else patience)
         self._in_groups(lambda member: member.hang_up())
         self._await_members(self.plan.close_timeout + GRACE)
+        # It may be a long walk, and nothing is timed any more.
+        if isinstance(self.pacer.work, Schedule):
+            self.metrics.sends_behind += self.pacer.work.count_overdue(self.ended)
 
     def _in_groups(self, action: Callable[[Member], None]) -> None:
         for number, member in enumerate(list(self.members), start=1):
@@ -319,6 +324,12 @@ class Swarm:
     def _await_members(self, seconds: float) -> None:
         deadline = clock() + seconds
         while self.members and clock() < deadline:
+            gevent.sleep(GLANCE)
+
+    def _kill_members(self) -> None:
+        greenlets, deadline = [member.greenlet for member in self.members], clock() + GRACE
+        gevent.killall(greenlets, block=False)  # raw ones cannot be joined
+        while not all(greenlet.dead for greenlet in greenlets) and clock() < deadline:
             gevent.sleep(GLANCE)
 
 
@@ -333,10 +344,3 @@ def make_connect_options(plan: Plan) -> dict[str, Any]:
         "open_timeout": plan.open_timeout,
         "close_timeout": plan.close_timeout,
     }
-
-
-def _until(end: float, times: Any) -> Any:
-    for time in times:
-        if time >= end:
-            return
-        yield time

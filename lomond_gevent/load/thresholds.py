@@ -1,7 +1,7 @@
 """Thresholds: what a run has to keep to, as `rtt.p99<50ms` or `errors<0.1%`.
 
 A threshold on something that was never measured is crossed: "rtt.p99<50ms" is no good news when
-not one answer has come.
+not one answer has come. Failed checks of a scenario are under `checks`, and not among `errors`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
+from math import isfinite
 from typing import TYPE_CHECKING
 
 from lomond_gevent.load.durations import parse_duration
@@ -70,11 +71,12 @@ class Threshold:
     def observe(self, result: Result) -> float | None:
         """Return the measured value in the unit of `limit`; None where there is none."""
         if self.metric == "errors":
-            return error_share(result) if self.kind == SHARE else sum(result.errors.values())
+            return error_share(result) if self.kind == SHARE else count_errors(result)
         if self.metric == "checks":
             return check_share(result)
         if self.stat == "rate":
-            return result.counts.get(self.metric, 0) / max(result.duration, 1e-9)
+            # A load that never began has no rate.
+            return result.counts.get(self.metric, 0) / result.duration if result.duration else None
         if not self.stat:
             return result.counts.get(self.metric, 0)
         return statistic(result.histograms.get(self.metric), self.stat)
@@ -140,9 +142,16 @@ def unknown_metric(text: str) -> str:
 def parse_limit(text: str, kind: str) -> float:
     """Read a limit of a kind; raises ValueError."""
     if kind == SHARE:
-        return float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+        share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+        # Who writes "checks>=99" means 99 %, and NaN is kept or crossed by nothing.
+        if not 0 <= share <= 1:
+            raise ValueError(text)
+        return share
     if kind == NUMBER:
-        return float(text.replace(",", "").replace("_", ""))
+        number = float(text.replace(",", "").replace("_", ""))
+        if not isfinite(number):
+            raise ValueError(text)
+        return number
     if text[-1].isdigit():
         # Elsewhere a bare number is seconds. Who writes "rtt.p99<50" hardly means 50 s.
         raise ValueError(text)
@@ -160,11 +169,27 @@ def statistic(histogram: Histogram | None, stat: str) -> float | None:
     return float({"min": histogram.min, "max": histogram.max, "mean": histogram.mean}[stat])
 
 
+def count_errors(result: Result) -> int:
+    """Return how many errors there were; failed checks have a threshold of their own."""
+    return sum(number for (phase, _), number in result.errors.items() if phase != "check")
+
+
 def error_share(result: Result) -> float | None:
-    """Return errors as a share of what could fail: connections attempted and messages sent."""
+    """Return what failed as a share of what was tried: connections, and messages of the plan.
+
+    What the schedule wanted and was never sent has failed, and so has what was never answered:
+    else a server that is down would fail nothing. In `fanout` each delivery counts.
+    """
     counts = result.counts
-    tried = counts.get("connections.attempted", 0) + counts.get("messages.sent", 0)
-    return min(1.0, sum(result.errors.values()) / tried) if tried else None
+    unsent = counts.get("sends.skipped", 0) + counts.get("sends.behind", 0)
+    unfinished = counts.get("requests.unfinished", 0)
+    wanted = counts.get("messages.sent", 0)
+    if result.plan.scenario == "fanout":
+        delivered = result.histograms["delivery"].count if "delivery" in result.histograms else 0
+        wanted = delivered + counts.get("requests.timed_out", 0) + unfinished
+    tried = counts.get("connections.attempted", 0) + wanted + unsent
+    failed = count_errors(result) + unsent + unfinished
+    return min(1.0, failed / tried) if tried else None
 
 
 def check_share(result: Result) -> float | None:

@@ -168,6 +168,20 @@ def test_an_answer_that_is_not_what_was_sent_is_a_mismatch(rate: float | None) -
     assert any("something else" in warning for warning in result.warnings)
 
 
+@pytest.mark.parametrize("rate", [None, 20.0])
+def test_an_answer_of_the_other_type_is_a_mismatch(rate: float | None) -> None:
+    def answer_in_binary(peer: Peer) -> None:
+        peer.accept_upgrade()
+        while (frame := peer.read_frame())[0] != 0x88:
+            peer.send(server_frame(0x82, frame[1]))
+        peer.send(server_frame(*frame))
+
+    result = load(answer_in_binary, rate=rate, request_timeout=0.3, ping_rate=0)
+
+    assert result.errors["request", "mismatch"] >= 3
+    assert result.histograms["rtt"].count == 0
+
+
 def test_a_storm_does_not_hammer_a_closed_port() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]

@@ -72,7 +72,14 @@ def test_99_9_percent_of_1000_are_999() -> None:
     assert histogram_of([*[1] * 999, 2]).percentile(99.9) == 1
 
 
-def test_what_is_below_zero_or_above_an_hour_counts_at_the_ends() -> None:
+def test_sessions_of_some_hours_are_told_apart() -> None:
+    two_hours = 7_200_000_000
+
+    assert histogram_of([two_hours, two_hours * 3]).min == pytest.approx(two_hours, rel=0.001)
+    assert histogram_of([two_hours, two_hours * 3]).max == pytest.approx(two_hours * 3, rel=0.001)
+
+
+def test_what_is_below_zero_or_above_a_day_counts_at_the_ends() -> None:
     histogram = histogram_of([-5, HIGHEST * 2])
 
     assert histogram.min == 0

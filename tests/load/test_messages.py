@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lomond_gevent.load.messages import MOST_BYTES, Messages
+from lomond_gevent.load.messages import MARK, MOST_BYTES, Messages
 
 
 @pytest.mark.parametrize("size", [0, 1, 3, 8, 9, 64, 5000])
@@ -12,7 +12,7 @@ from lomond_gevent.load.messages import MOST_BYTES, Messages
 def test_every_message_has_the_size(size: int, is_binary: bool) -> None:
     messages = Messages(size, is_binary)
 
-    assert {len(message) for message in messages.after} == {size}
+    assert {len(message) for message in [messages.make(), *messages.after]} == {size}
     assert isinstance(messages.first(0), bytes if is_binary else str)
 
 
@@ -36,3 +36,18 @@ def test_long_messages_are_few() -> None:
     messages = Messages(MOST_BYTES // 2, False)
 
     assert len(messages.after) == 4
+
+
+@pytest.mark.parametrize(("size", "different"), [(0, 1), (1, 10), (2, 100), (3, 1000), (64, 1000)])
+def test_made_messages_differ_as_far_as_their_size_allows(size: int, different: int) -> None:
+    messages = Messages(size, False)
+
+    assert len({messages.make() for _ in range(1000)}) == different
+
+
+@pytest.mark.parametrize("size", [5, 9, 64])
+def test_a_message_is_its_mark_and_what_all_have_behind_it(size: int) -> None:
+    messages = Messages(size, True)
+    message = messages.make()
+
+    assert message == message[MARK] + messages.tail

@@ -137,6 +137,38 @@ def test_nothing_is_sent_when_nobody_is_connected() -> None:
     assert next(skipped) == 2
 
 
+def test_who_has_left_a_schedule_has_no_turn_and_one_when_it_is_back() -> None:
+    first, second = Sender(), Sender()
+    schedule = schedule_of([first, second], iter(range(10)))
+    schedule.part(first)
+    assert [schedule.take() for _ in range(3)] == [second] * 3
+
+    schedule.join(first)
+
+    assert [schedule.take() for _ in range(4)].count(first) == 2
+
+
+def test_who_comes_back_before_its_turn_has_still_but_one() -> None:
+    first, second = Sender(), Sender()
+    schedule = schedule_of([first, second], iter(range(10)))
+
+    schedule.part(first)
+    schedule.join(first)
+
+    assert [schedule.take() for _ in range(4)] == [first, second] * 2
+
+
+def test_a_schedule_that_all_have_left_skips() -> None:
+    skipped = count()
+    schedule = Schedule(iter([1.0, 2.0]), lambda: next(skipped))
+    sender = Sender()
+    schedule.join(sender)
+    schedule.part(sender)
+
+    assert schedule.take() is None
+    assert next(skipped) == 1
+
+
 def test_what_had_not_left_at_the_end_is_counted() -> None:
     schedule = Schedule(iter([1.0, 2.0, 3.0]), lambda: None)
 

@@ -22,6 +22,8 @@ from lomond_gevent.load import Plan, PlanError
         ({"rate": 5, "arrivals": 5}, "rate 5 and arrivals 5 exclude each other"),
         ({"rate": 5, "think": 1.0}, "think 1 has no meaning with rate"),
         ({"rate": 5, "scenario": "idle"}, "rate is for the scenarios echo and fanout"),
+        ({"think": 2, "scenario": "idle"}, "think 2 has no meaning for 'idle': leave it out"),
+        ({"think": 2, "scenario": "flood"}, "think 2 has no meaning for 'flood'"),
         ({"lifetime": 5}, "lifetime 5 is for arrivals"),
         ({"arrivals": 5, "scenario": "fanout"}, "fanout needs clients that stay"),
         ({"scenario": "fanout", "size": 10}, "size 10 is too small for fanout"),
@@ -60,6 +62,44 @@ def test_secrets_are_not_in_what_a_report_shows() -> None:
 
     assert "hidden" not in text
     assert "shown" in text and "room=5" in text
+
+
+@pytest.mark.parametrize("name", ["jwt", "pwd", "connect.sid", "X-Bearer", "ticket", "otp", "code"])
+def test_other_names_of_secrets_are_known_too(name: str) -> None:
+    plan = Plan(url=f"ws://127.0.0.1/?{name}=hidden", headers=((name, "hidden"),))
+
+    assert "hidden" not in json.dumps(plan.to_dict())
+
+
+def test_an_innocent_name_is_not_taken_for_a_secret() -> None:
+    plan = Plan(url="ws://127.0.0.1/?inside=1&decoder=2")
+
+    assert plan.to_dict()["url"] == plan.url
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        (("mqtt", "graphql-transport-ws"), ["mqtt", "graphql-transport-ws"]),
+        (("v4.channel", "bearer.hidden"), ["v4.channel", "***1"]),
+        (("access_token", "hidden", "chat"), ["***", "***1", "chat"]),
+        (("x" * 41,), ["***"]),
+    ],
+)
+def test_a_token_among_the_subprotocols_is_hidden(given: tuple[str, ...], shown: list[str]) -> None:
+    assert Plan(subprotocols=given).to_dict()["subprotocols"] == shown
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("ws://127.0.0.1/?user=a@b", "ws://127.0.0.1/?user=a@b"),
+        ("ws://me:hidden@127.0.0.1/?user=a@b", "ws://***@127.0.0.1/?user=a@b"),
+        (f"ws://127.0.0.1/{'x' * 300}?token=hidden", f"ws://127.0.0.1/{'x' * 300}?token=***"),
+    ],
+)
+def test_a_url_is_shown_whole_but_for_its_secrets(url: str, shown: str) -> None:
+    assert Plan(url=url).to_dict()["url"] == shown
 
 
 @pytest.mark.parametrize(

@@ -17,15 +17,19 @@ pytestmark = pytest.mark.loopback
 PROGRAM = """
 import json, os, signal, sys
 from gevent.event import Event
-from lomond_gevent.load import Plan, run
+from lomond_gevent.load import Plan, processes, run
+processes.LONGEST_SILENCE = 3.0
 stop, deaths = Event(), []
 def look(second, live):
     if sys.argv[2] == "stop":
         stop.set()
-    if sys.argv[2] == "kill" and not deaths:
+    if sys.argv[2].startswith("SIG") and not deaths:
+        # Of the embedded server and the two processes, the last or the last two.
+        name, number = sys.argv[2].split()
         children = open(f"/proc/self/task/{os.getpid()}/children").read().split()
-        deaths.append(int(children[-1]))
-        os.kill(deaths[0], signal.SIGKILL)
+        deaths.extend(map(int, children[-int(number):]))
+        for child in deaths:
+            os.kill(child, getattr(signal, name))
 result = run(Plan(**json.loads(sys.argv[1])), observer=look, stop=stop)
 print(json.dumps({
     "counts": result.counts, "errors": [[*key, n] for key, n in result.errors.items()],
@@ -79,7 +83,22 @@ def test_stop_ends_all_processes_gracefully() -> None:
 
 
 def test_a_process_that_dies_is_an_error() -> None:
-    figures = load("kill", clients=4, duration=1.2, think=0.05)
+    figures = load("SIGKILL 1", clients=4, duration=1.2, think=0.05)
+
+    assert ["process", "died", 1] in figures["errors"]
+    assert figures["counts"]["connections.closed"] == 2
+
+
+def test_where_all_processes_die_what_they_had_reported_is_told() -> None:
+    figures = load("SIGKILL 2", clients=4, duration=60, think=0.05)
+
+    assert ["process", "died", 2] in figures["errors"]
+    assert 0.5 < figures["duration"] < 30
+    assert figures["rtt"] > 0
+
+
+def test_a_process_that_hangs_is_ended_and_counts_as_one_that_died() -> None:
+    figures = load("SIGSTOP 1", clients=4, duration=1.2, think=0.05)
 
     assert ["process", "died", 1] in figures["errors"]
     assert figures["counts"]["connections.closed"] == 2

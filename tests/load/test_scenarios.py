@@ -64,6 +64,14 @@ def test_echo_open_keeps_its_rate(server: str, options: dict[str, Any]) -> None:
     assert result.counts["messages.sent"] == result.counts["messages.received"]
 
 
+def test_what_was_due_before_the_first_client_of_a_ramp_came_was_not_skipped(server: str) -> None:
+    result = run(Plan(url=f"{server}/echo", clients=2, ramp=0.4, duration=0.1, rate=200.0))
+
+    check_life(result, 2)
+    assert result.counts["sends.skipped"] == 0
+    assert result.counts["messages.sent"] > 30
+
+
 def test_the_rate_follows_stages(server: str) -> None:
     stages = ((0.25, 200.0), (0.25, 0.0))
     result = run(Plan(url=f"{server}/echo", clients=5, rate=0.0, stages=stages))

@@ -131,6 +131,52 @@ def test_a_failed_check_and_an_exception_are_errors(tmp_path: Path, server: str)
     assert any("LookupError: no such thing (mine.py:5)" in text for text in result.warnings)
 
 
+def test_a_function_that_exits_is_an_exception_like_any_other(tmp_path: Path, server: str) -> None:
+    code = "import sys\ndef scenario(client):\n    sys.exit(3)\n"
+    result = load(tmp_path, server, code, duration=0.2)
+
+    assert result.errors == {("scenario", "exception"): 2}
+    assert any("SystemExit: 3 (mine.py:3)" in text for text in result.warnings)
+
+
+def test_messages_that_nobody_reads_do_not_hold_a_client_up(tmp_path: Path, server: str) -> None:
+    result = load(
+        tmp_path,
+        server,
+        f"""
+        def scenario(client):
+            client.connect("{server}/flood?size=2000")
+            client.sleep(0.2)
+            client.close()
+        """,
+        duration=1.5,
+    )
+
+    assert result.counts["connections.closed"] > 2
+    assert result.errors == {}
+    assert any("more than 1,000 unread messages" in text for text in result.warnings)
+
+
+def test_an_answer_behind_a_thousand_others_is_found(tmp_path: Path, server: str) -> None:
+    result = load(
+        tmp_path,
+        server,
+        """
+        def scenario(client):
+            client.connect()
+            for number in range(1500):
+                client.send(str(number))
+            client.check("last", client.request("the answer", match="the answer", timeout=9))
+            client.check("dropped", client.expect() == "501")
+            client.sleep(60)
+        """,
+        duration=1.5,
+    )
+
+    assert result.checks["last"] == (2, 0)
+    assert result.checks["dropped"] == (2, 0)
+
+
 def test_using_a_client_that_is_not_connected_ends_that_run(tmp_path: Path, server: str) -> None:
     result = load(
         tmp_path,
@@ -177,6 +223,7 @@ def test_stop_ends_a_function_that_sleeps(tmp_path: Path, server: str) -> None:
     [
         ("def other(client): pass", "scenario", "no function 'scenario'; it has other"),
         ("import nowhere_to_be_found", "scenario", r"ModuleNotFoundError.*bad\.py:1"),
+        ("raise SystemExit(0)", "scenario", r"SystemExit: 0 .*bad\.py:1"),
         ("def scenario(:", "scenario", r"SyntaxError.*bad\.py:1"),
     ],
 )

@@ -103,6 +103,9 @@ def test_headers_are_lines_as_in_http(runs: Runs) -> None:
         ("http://a", "bad url"),
         ("--scenario nope", "there is no scenario 'nope': take one of connect, idle"),
         ("--rate 5 --arrivals 5", "--rate 5 and arrivals 5 exclude each other"),
+        ("--arrivals 5 -c 10", "--clients has no use with --arrivals: give one of them"),
+        ("--stages 1s:5 -c 10", "--clients has no use with --stages, which say how many"),
+        ("--stages 1s:5 -d 10", "--duration has no use with --stages, which last as long"),
         ("--html missing/r.html", "--html: cannot be written: [Errno 2] No such file"),
         ("--csv .", "--csv: cannot be written: [Errno 21] Is a directory"),
         ("--json - --csv -", "only one of --json, --csv, --html and --hgrm can go to"),
@@ -228,6 +231,31 @@ def test_a_full_disk_is_told_without_a_traceback(
     assert error.startswith("lomond-load: the report could not be written: [Errno 28]")
     with pytest.raises(OSError, match="Errno 28"):
         full.close()
+
+
+def test_a_full_disk_leaves_the_load_and_its_files_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = open("/dev/full", "w")  # noqa: SIM115  # closing it fails as well
+    monkeypatch.setattr("sys.stdout", full)
+
+    assert cli.main([URL, "--json", str(tmp_path / "results")]) == 1
+
+    assert (tmp_path / "results").exists()
+    with pytest.raises(OSError, match="Errno 28"):
+        full.close()
+
+
+def test_a_plan_error_names_an_option_as_it_is_typed(
+    runs: Runs, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(**options: Any) -> None:
+        raise PlanError("cafile x.pem cannot be read")
+
+    runs.act = refuse
+
+    assert cli.main(["-q"]) == 2
+    assert capsys.readouterr().err.startswith("lomond-load: --cacert x.pem cannot be read")
 
 
 def test_the_first_interrupt_ends_it_gracefully(

@@ -121,6 +121,23 @@ def test_a_short_run_has_a_line_for_each_second_a_long_one_for_each_fifth() -> N
     assert [line.split()[0] for line in plain_lines(20, 60.0)] == ["0:01", "0:06", "0:11", "0:16"]
 
 
+class Broken(io.StringIO):
+    """A stream whose disk is full."""
+
+    def flush(self) -> None:
+        raise OSError(28, "No space left on device")
+
+
+@pytest.mark.parametrize("is_terminal", [False, True])
+def test_a_view_that_cannot_write_shows_nothing_and_lets_the_load_go_on(is_terminal: bool) -> None:
+    console = console_to(Broken(), force_terminal=is_terminal)
+    with (LiveView if is_terminal else PlainLines)(console) as view:
+        view(second_of(1.0), LIVE)
+        view(second_of(2.0), LIVE)
+
+        assert view._is_lost
+
+
 def test_silence_is_an_observer_too() -> None:
     with Silence() as view:
         view(second_of(1.0), LIVE)

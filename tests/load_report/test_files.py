@@ -135,6 +135,36 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     output_to(tmp_path / "pipe").check()
 
 
+def test_a_link_to_a_file_that_is_still_to_be_made_stays(tmp_path: Path) -> None:
+    link, target = tmp_path / "link", tmp_path / "target"
+    link.symlink_to(target)
+
+    output_to(link).check()
+    assert link.is_symlink() and not target.exists()
+
+    output_to(link).write(Findings(result_of()))
+    assert target.read_text() == "new"
+
+
+def test_standard_output_is_utf_8_whatever_the_terminal_speaks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    written = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(written, encoding="ascii"))
+
+    OutputFile("--json", "-", lambda findings: "µ ✓").write(Findings(result_of()))
+
+    assert written.getvalue().decode() == "µ ✓"
+
+
+def test_a_name_that_is_no_text_is_written_with_escapes(tmp_path: Path) -> None:
+    output = OutputFile("--json", str(tmp_path / "file"), lambda findings: "caf\udce9")
+
+    output.write(Findings(result_of()))
+
+    assert (tmp_path / "file").read_text() == r"caf\udce9"
+
+
 def test_a_file_is_written_anew(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("something longer")
 

@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 
 from lomond_gevent.load.plan import Plan
-from lomond_gevent.load.report.findings import Findings, describe_model, heading
+from lomond_gevent.load.report.findings import Findings, describe_model, heading, traffic_figures
+from lomond_gevent.load.report.html import write_html
 from tests.load_report.synthetic import result_of
 
 TIMEOUTS = {("request", "timeout"): 3}
+MISMATCH = {("check", "mismatch"): 1}
 
 
 def findings_of(*thresholds: str, **changes: Any) -> Findings:
@@ -38,6 +40,7 @@ def findings_of(*thresholds: str, **changes: Any) -> Findings:
         (("errors<4",), {"errors": TIMEOUTS, "checks": {"polite": (5, 1)}}, 1),
         (("checks>80%",), {"checks": {"polite": (5, 1)}}, 0),
         (("checks>80%",), {"errors": TIMEOUTS, "checks": {"polite": (5, 1)}}, 1),
+        (("errors==0", "checks>80%"), {"errors": MISMATCH, "checks": {"polite": (5, 1)}}, 0),
     ],
 )
 def test_exit_status(thresholds: tuple[str, ...], changes: dict[str, Any], status: int) -> None:
@@ -88,6 +91,30 @@ def test_the_heading_hides_secrets() -> None:
 )
 def test_the_model_is_named_with_what_it_means(options: dict[str, Any], sentence: str) -> None:
     assert sentence in describe_model(Plan(**options))
+
+
+@pytest.mark.parametrize(
+    ("options", "meaning"),
+    [
+        ({}, "from sending a message until"),
+        ({"arrivals": 5.0}, "from sending a message until"),
+        ({"rate": 5.0}, "from the send that the schedule intended until"),
+    ],
+)
+def test_only_with_a_rate_a_round_trip_begins_when_it_was_intended(
+    options: dict[str, Any], meaning: str
+) -> None:
+    findings = Findings(result_of(Plan(**options)))
+
+    assert findings.main is not None
+    assert findings.main.meaning.startswith(meaning)
+    assert ("from the intended send" in write_html(findings)) == ("rate" in options)
+
+
+def test_a_load_that_never_began_has_no_rates() -> None:
+    details = [figure.detail for figure in traffic_figures(result_of(duration=0.0))]
+
+    assert details == ["–"] * 4
 
 
 def test_what_tells_most_about_the_server_is_the_round_trip() -> None:

@@ -7,6 +7,7 @@ import re
 import pytest
 
 from lomond_gevent.load.histogram import Histogram
+from lomond_gevent.load.plan import Plan
 from lomond_gevent.load.report.glossary import COUNTS as COUNT_TERMS
 from lomond_gevent.load.report.glossary import HISTOGRAMS as HISTOGRAM_TERMS
 from lomond_gevent.load.result import COUNTS, HISTOGRAMS
@@ -48,6 +49,40 @@ def test_a_share_of_errors_is_one_of_connections_and_messages() -> None:
     assert parse_threshold("errors<=0.1%").check(result) == (True, "0.1 %")
 
 
+def test_what_was_never_sent_or_answered_is_in_the_share_of_errors() -> None:
+    counts = {"connections.attempted": 10, "messages.sent": 40}
+    outage = {"sends.skipped": 30, "sends.behind": 20, "requests.unfinished": 5}
+
+    observed = parse_threshold("errors<0.1%").check(result_of(counts=counts | outage))
+
+    assert observed == (False, "55 %")
+
+
+def test_the_share_of_errors_of_fanout_is_one_of_deliveries() -> None:
+    plan = Plan(url="ws://127.0.0.1:9/", clients=100, scenario="fanout")
+    result = result_of(
+        plan,
+        errors={("request", "timeout"): 99},
+        counts={"connections.attempted": 100, "messages.sent": 10, "requests.timed_out": 99},
+        histograms={"delivery": histogram_of(*[1000] * 791)},
+    )
+
+    assert parse_threshold("errors<10%").check(result) == (False, "10 %")
+
+
+def test_failed_checks_are_no_errors_but_under_checks() -> None:
+    result = result_of(errors={("check", "mismatch"): 1}, checks={"polite": (19, 1)})
+
+    assert parse_threshold("errors==0").check(result) == (True, "0")
+    assert parse_threshold("errors<=0%").check(result) == (True, "0 %")
+
+
+def test_a_load_that_never_began_has_no_rate() -> None:
+    threshold = parse_threshold("messages.received.rate>1")
+
+    assert threshold.check(result_of(duration=0.0)) == (False, "nothing measured")
+
+
 def test_checks_are_a_share_of_those_that_held() -> None:
     result = result_of(checks={"polite": (8, 1), "fast": (11, 0)})
 
@@ -85,6 +120,12 @@ def test_a_timer_of_the_user_may_have_any_name() -> None:
         ("errors<few", "'few' is not a number"),
         ("errors<few%", "'few%' is not a share, as 0.1%"),
         ("rtt.count<5ms", "'5ms' is not a number"),
+        ("errors<nan%", "'nan%' is not a share"),
+        ("errors<nan", "'nan' is not a number"),
+        ("messages.sent<inf", "'inf' is not a number"),
+        ("rtt.p99<nan", "'nan' is not a time"),
+        ("checks>=99", "'99' is not a share"),
+        ("errors<200%", "'200%' is not a share"),
         ("rtt.p101<5ms", "at most p100"),
         ("rtt<5ms", "is a distribution: say which of its values, as rtt.p99"),
         ("timer.login<5ms", "is a distribution"),

@@ -49,7 +49,7 @@ def make_charts(findings: Findings) -> Iterator[Plot]:
     result, timeline = findings.result, Timeline(findings.result)
     measured = {each.name: each for each in findings.measured}
     if any(second.rtt_count for second in result.series):
-        yield latency_over_time(timeline, result.model)
+        yield latency_over_time(timeline)
     answers = [measured[name] for name in ANSWERS if name in measured]
     answers += [each for name, each in measured.items() if name.startswith("timer.")]
     if answers:
@@ -156,7 +156,7 @@ def latency_axis(lines: Sequence[Line]) -> Axis:
     return Axis(f"latency{' (logarithmic)' if isinstance(scale, LogScale) else ''}", scale)
 
 
-def latency_over_time(timeline: Timeline, model: str) -> Plot:
+def latency_over_time(timeline: Timeline) -> Plot:
     """Return the percentiles of the round trips, second by second."""
     readings: list[tuple[str, str, Reading]] = [
         ("max", "red", lambda second: second.rtt_max),
@@ -167,7 +167,8 @@ def latency_over_time(timeline: Timeline, model: str) -> Plot:
     lines = [
         line(name, timeline.worst(read), colour, format_latency) for name, colour, read in readings
     ]
-    counted = "from the intended send" if model == "open" else "from the send"
+    is_scheduled = timeline.result.plan.rate is not None
+    counted = "from the intended send" if is_scheduled else "from the send"
     note = timeline.note(f"Percentiles of the round trips of each second, {counted}.", "the worst")
     return timeline.plot("Latency over time", note, latency_axis(lines), lines, format_latency)
 

@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,16 +45,23 @@ class OutputFile:
             if not os.access(path, os.W_OK):
                 raise PermissionError(f"no permission to write to {self.path!r}")
             return
-        is_new = not path.exists()
-        path.open("ab").close()
+        # A link may lead to a file that is still to be made: the link itself has to stay.
+        target = Path(os.path.realpath(path))
+        is_new = not target.exists()
+        target.open("ab").close()
         if is_new:
-            path.unlink()
+            target.unlink()
 
     def write(self, findings: Findings) -> None:
         """Write the report in this form; raises OSError."""
         text = self.make_text(findings)
-        if self.is_standard_output:
-            sys.stdout.write(text)
+        # Always UTF-8, whatever the terminal speaks; names of files may hold what is no text.
+        data = text.encode("utf-8", "backslashreplace")
+        if not self.is_standard_output:
+            Path(self.path).write_bytes(data)
+        elif isinstance(sys.stdout, TextIOWrapper):
+            sys.stdout.flush()
+            sys.stdout.buffer.write(data)
             sys.stdout.flush()
         else:
-            Path(self.path).write_text(text, encoding="utf-8")
+            sys.stdout.write(text)

@@ -24,6 +24,8 @@ from lomond_gevent.load.report.numbers import (
 from lomond_gevent.load.thresholds import parse_threshold
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from lomond_gevent.load.histogram import Histogram
     from lomond_gevent.load.plan import Plan
     from lomond_gevent.load.result import Result
@@ -127,9 +129,10 @@ class Findings:
     def measured(self) -> list[Measured]:
         """Return the distributions in which anything was recorded, in order."""
         found = []
+        is_scheduled = self.result.plan.rate is not None
         for name in in_order(self.result.histograms):
             histogram = self.result.histograms[name]
-            title, meaning = describe_histogram(name, self.result.model)
+            title, meaning = describe_histogram(name, is_scheduled)
             if histogram.count:
                 found.append(Measured(name, title, meaning, histogram))
         return found
@@ -216,19 +219,25 @@ def connection_figures(result: Result) -> list[Figure]:
     ]
 
 
+def per_second(
+    number: int, result: Result, write: Callable[[float], str], unit: str = " /s"
+) -> str:
+    """Return a number as a rate; a load that never began has none."""
+    return f"{write(number / result.duration)}{unit}" if result.duration else "–"
+
+
 def traffic_figures(result: Result) -> list[Figure]:
     """Return messages, bytes and requests, each per second too."""
-    counts, seconds = result.counts, max(result.duration, 1e-9)
+    counts = result.counts
     figures = []
     for way in ("sent", "received"):
         number = counts.get(f"messages.{way}", 0)
-        rate = f"{format_short(number / seconds)} /s"
+        rate = per_second(number, result, format_short)
         figures.append(Figure(f"messages {way}", format_count(number), rate))
     for way in ("sent", "received"):
         number = counts.get(f"bytes.{way}", 0)
-        figures.append(
-            Figure(f"bytes {way}", format_bytes(number), f"{format_bytes(number / seconds)}/s")
-        )
+        rate = per_second(number, result, format_bytes, "/s")
+        figures.append(Figure(f"bytes {way}", format_bytes(number), rate))
     known = ("messages.sent", "messages.received", "bytes.sent", "bytes.received")
     for name in sorted(counts):
         if name not in known and not name.startswith("connections.") and counts[name]:

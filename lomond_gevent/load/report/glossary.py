@@ -27,8 +27,8 @@ HISTOGRAMS = {
     "session": Term("session", "how long a connection was open"),
     "lag": Term("hub lag", "how late this process itself came to what was due"),
 }
-# What `rtt` is in the open model, where the schedule says when to send.
-RTT_OPEN = "from the send that the schedule intended until the answer has come"
+# What `rtt` is where a schedule says when to send.
+RTT_SCHEDULED = "from the send that the schedule intended until the answer has come"
 # The timers of the user's own scenario.
 TIMER = "timer."
 
@@ -82,12 +82,15 @@ CLOSE_CODES = {
 }
 
 
-def describe_histogram(name: str, model: str) -> Term:
-    """Return the term of a histogram, one of the user's timers included."""
+def describe_histogram(name: str, is_scheduled: bool) -> Term:
+    """Return the term of a histogram, one of the user's timers included.
+
+    `is_scheduled` tells whether messages leave on a schedule: the plan has a `rate`.
+    """
     if name.startswith(TIMER):
         return Term(name.removeprefix(TIMER), "a timer of the scenario")
     term = HISTOGRAMS.get(name, Term(name, ""))
-    return Term(term.title, RTT_OPEN) if name == "rtt" and model == "open" else term
+    return Term(term.title, RTT_SCHEDULED) if name == "rtt" and is_scheduled else term
 
 
 def in_order(names: Iterable[str]) -> list[str]:

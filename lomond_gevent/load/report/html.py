@@ -21,6 +21,7 @@ from lomond_gevent.load.report.findings import (
     connection_figures,
     describe_model,
     heading,
+    per_second,
     traffic_figures,
 )
 from lomond_gevent.load.report.glossary import CLOSE_CODES, PHASES
@@ -79,7 +80,6 @@ def when(started: float) -> str:
 def tiles(findings: Findings) -> Element:
     """Return the few figures that are looked for first."""
     result, main = findings.result, findings.main
-    seconds = max(result.duration, 1e-9)
     sent, received = (result.counts.get(f"messages.{way}", 0) for way in ("sent", "received"))
     opened = result.counts.get("connections.opened", 0)
     attempted = result.counts.get("connections.attempted", 0)
@@ -87,10 +87,10 @@ def tiles(findings: Findings) -> Element:
         ("connections opened", format_count(opened), f"of {format_count(attempted)} attempted"),
         (
             "messages received",
-            f"{format_short(received / seconds)} /s",
+            per_second(received, result, format_short),
             f"{format_count(received)}",
         ),
-        ("messages sent", f"{format_short(sent / seconds)} /s", f"{format_count(sent)}"),
+        ("messages sent", per_second(sent, result, format_short), f"{format_count(sent)}"),
     ]
     if main:
         title = main.title.strip()
