@@ -49,6 +49,11 @@ class Shim:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._channel, name)
 
+    @property
+    def is_ready(self) -> bool:
+        """Tell that a read is worth it, as a socket with an error does."""
+        return "receive" in self._faults or bool(self._channel.is_ready)
+
     def receive(self) -> bytes | None:
         if "receive" in self._faults:
             raise self._faults["receive"]
