@@ -49,6 +49,7 @@ class Exchange:
 
     __slots__ = (
         "_ahead",
+        "_ahead_kept",
         "_ahead_limit",
         "_failure",
         "_is_reading",
@@ -85,8 +86,9 @@ class Exchange:
         self._turn = Turn()
         # Set while the loop waits for bytes, or is about to.
         self._is_reading = False
-        # What a sender has read, and at which count of received bytes it stops.
+        # What a sender has read, the bytes in it, and at which count of received bytes it stops.
         self._ahead: list[Event] = []
+        self._ahead_kept = 0
         self._ahead_limit = READ_AHEAD
 
     # ---- the loop's side ------------------------------------------------------------------
@@ -126,6 +128,7 @@ class Exchange:
         with self._lock:
             if self._ahead:
                 batch, self._ahead = self._ahead, []
+                self._ahead_kept = 0
             elif protocol.is_finished:
                 batch = []
             else:
@@ -253,7 +256,11 @@ class Exchange:
                     return
                 if monotonic() >= deadline:
                     raise self._give_up()
-                reads = not self._is_reading and self.protocol.bytes_received < self._ahead_limit
+                reads = (
+                    not self._is_reading
+                    and self.protocol.bytes_received < self._ahead_limit
+                    and self._ahead_kept < READ_AHEAD
+                )
                 deadline_now = min(deadline, self._stand_in()) if reads else deadline
             if self._ahead:
                 self._wake_reader()
@@ -264,13 +271,10 @@ class Exchange:
         if self.transport.is_cancelled:
             # By `exit_event`, which only the loop looks at otherwise.
             self.protocol.close(GOING_AWAY, b"", monotonic(), EXIT_TIMEOUT)
-        received = self.protocol.bytes_received
         ahead = self._read_step()
         self._ahead += ahead
-        # What is kept of it counts, where that is more than it was on the wire: deflate makes a
-        # thousand bytes of one.
-        received = self.protocol.bytes_received - received
-        self._ahead_limit -= max(0, sum(map(_measure, ahead)) - received)
+        # Of one byte on the wire deflate makes a thousand.
+        self._ahead_kept += sum(map(_measure, ahead))
         if self.protocol.is_finished:
             return 0.0
         return min(self.protocol.next_due, monotonic() + EXIT_EVENT_INTERVAL)
