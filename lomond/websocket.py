@@ -66,7 +66,8 @@ class WebSocket(SansIO):
         Args:
             session_class: what drives the connection: `lomond.session.WebsocketSession` in
                 threads, `lomond_gevent.GeventSession` in greenlets, or one of your own.
-            poll: how often to generate `Poll` events.
+            poll: how often to generate `Poll` events; the first may come a 64th of it later,
+                for connections poll together.
             ping_rate: how often to send a Ping, 0 for never.
             auto_pong: answer the server's pings, as RFC 6455 §5.5.2 demands.
             ping_timeout: how long the server may be silent, before `Unresponsive` and

@@ -179,7 +179,7 @@ class ClientProtocol(Connection):
         """Do what is due of polls and pings only; for between two events."""
         if now < self.heartbeat.next_due:
             return []
-        if self.heartbeat.take_ping(now, 1.0):
+        if self.heartbeat.take_ping(now):
             self._send_automatic_ping(now)
         return [events.Poll()] if self.heartbeat.take_poll(now) else []
 

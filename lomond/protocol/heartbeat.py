@@ -9,6 +9,11 @@ from __future__ import annotations
 
 from math import inf
 
+# Connections that poll at one rate do so together, at this many moments in each period: a process
+# with thousands of them wakes 64 times where it woke thousands of times, which was half of what
+# idle connections cost. The first poll comes by up to a 64th of its period later.
+MOMENTS_IN_A_PERIOD = 64
+
 
 class Heartbeat:
     """Keep the deadlines of one connection.
@@ -46,7 +51,9 @@ class Heartbeat:
         The phase before is over, and its limit with it.
         """
         self.limit_due = inf
-        self._poll_due = now + self._poll
+        due = now + self._poll
+        # Under a microsecond there is nothing to share, and a division that ends at 0.
+        self._poll_due = due + -due % (max(self._poll, 1e-6) / MOMENTS_IN_A_PERIOD)
         self._ping_due = now if self._ping_rate < inf else inf
         self._silence_due = now + self._ping_timeout
         self._update()
@@ -92,11 +99,20 @@ class Heartbeat:
         self._update()
         return True
 
-    def take_ping(self, now: float, share: float) -> bool:
-        """Tell whether a ping is due, and set the next one after `share` of the rate."""
+    def take_ping(self, now: float, share: float = 1.0) -> bool:
+        """Tell whether a ping is due, and set the next one after `share` of the rate.
+
+        It goes with the last poll until then, if there is one: one wake for both.
+        """
         if now < self._ping_due:
             return False
-        self._ping_due = now + share * self._ping_rate
+        wait = share * self._ping_rate
+        due = self._ping_due + wait
+        if due <= now or share < 1.0:
+            # The first ones, or some were missed, which are not made up for.
+            polls = (now + wait - self._poll_due) // self._poll
+            due = self._poll_due + polls * self._poll if polls >= 0 else now + wait
+        self._ping_due = due
         self._update()
         return True
 

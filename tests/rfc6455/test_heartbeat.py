@@ -52,6 +52,23 @@ def test_first_poll_of_the_heartbeat_is_due_one_period_after_its_start() -> None
     assert heartbeat.take_poll(105.0)
 
 
+def test_connections_that_began_at_different_times_poll_at_one() -> None:
+    due = set()
+    for now in (100.0, 100.01, 100.04, 100.07):
+        heartbeat = Heartbeat(5.0, None, None)
+        heartbeat.start(now)
+        due.add(heartbeat.next_due)
+    assert due == {105.0, 105.078125}
+
+
+@pytest.mark.parametrize("poll", [5e-324, 1e-9, 0.3, 1, 7.5, 1e9])
+@pytest.mark.parametrize("now", [0.0, 0.9, 12345.678])
+def test_first_poll_is_never_early_and_little_late(poll: float, now: float) -> None:
+    heartbeat = Heartbeat(poll, None, None)
+    heartbeat.start(now)
+    assert now + poll <= heartbeat.next_due <= now + max(poll, 1e-6) * 1.016 + 1e-9
+
+
 def test_polls_do_not_drift() -> None:
     heartbeat = started(poll=5.0)
     taken = []
@@ -101,7 +118,7 @@ def test_first_ping_is_sent_as_soon_as_ready() -> None:
 
 @pytest.mark.parametrize(("random", "expected"), [(0.0, 15.0), (0.5, 22.5), (1.0, 30.0)])
 def test_second_ping_comes_after_half_to_all_of_the_rate(random: float, expected: float) -> None:
-    template = connecting_client()
+    template = connecting_client(poll=100.0)
     client = ClientProtocol(template.request, template._settings, random=lambda: random)
     client.open(30.0)
     client.receive(ANSWER, 0.0, 0.0)
@@ -109,11 +126,22 @@ def test_second_ping_comes_after_half_to_all_of_the_rate(random: float, expected
     assert pings_at(client, [expected - 0.1, expected]) == [expected]
 
 
+def test_ping_goes_with_the_last_poll_before_it() -> None:
+    client = ready_client(poll=5.0, ping_rate=30.0)
+    # Without a poll it would come at 22.5, with the random number of these tests.
+    assert pings_at(client, [19.9, 20.0, 49.9, 50.0, 80.0]) == [20.0, 50.0, 80.0]
+
+
 def test_later_pings_come_at_the_rate() -> None:
-    client = ready_client(ping_rate=10.0)
+    client = ready_client(poll=100.0, ping_rate=10.0)
     times = [float(second) for second in range(1, 40)]
     # The second comes at 7.5, with the random number of these tests.
     assert pings_at(client, times) == [8.0, 18.0, 28.0, 38.0]
+
+
+def test_pings_that_were_missed_are_not_made_up_for() -> None:
+    client = ready_client(poll=100.0, ping_rate=10.0)
+    assert pings_at(client, [40.0, 49.9, 50.0]) == [40.0, 50.0]
 
 
 def test_pings_are_sent_while_other_traffic_flows() -> None:
