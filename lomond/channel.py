@@ -16,6 +16,9 @@ from lomond.tls_stream import TLSStream
 # One read. A fresh bytes object of this size, cut to what came, costs no more than a shared
 # buffer and a copy (3.4 and 3.5 µs with the system call), and an idle connection owns neither.
 RECEIVE_SIZE = 64 * 1024
+# One read within a long frame: a MiB costs a fifth less than in reads of the other size. Not for
+# frames that are still to come: of tiny ones, a read is to bring no more than it does.
+LONG_RECEIVE_SIZE = 256 * 1024
 # How much is encrypted at once: what the kernel does not take is held twice.
 ENCRYPT_SIZE = 64 * 1024
 
@@ -27,8 +30,11 @@ class Channel(Protocol):
     def is_ready(self) -> bool:
         """Tell whether `receive` has something to return that the kernel knows nothing of."""
 
-    def receive(self) -> bytes | None:
-        """Return what is there: None for nothing yet, b"" for the end. Raises OSError."""
+    def receive(self, missing: int = 0) -> bytes | None:
+        """Return what is there: None for nothing yet, b"" for the end. Raises OSError.
+
+        `missing` is how much of the frame under way is still to come.
+        """
 
     def send(self, data: bytes | memoryview) -> int:
         """Take a part of `data`, perhaps none; return how many bytes. Raises OSError."""
@@ -53,14 +59,14 @@ class SocketChannel:
         self._socket = socket
         self._unread = b""
 
-    def receive(self) -> bytes | None:
+    def receive(self, missing: int = 0) -> bytes | None:
         """Read once."""
         if self.is_ready:
             data, self._unread = self._unread, b""
             self.is_ready = False
             return data
         try:
-            return self._socket.recv(RECEIVE_SIZE)
+            return self._socket.recv(RECEIVE_SIZE if missing < RECEIVE_SIZE else LONG_RECEIVE_SIZE)
         except BlockingIOError:
             return None
 
@@ -115,7 +121,7 @@ class TLSChannel:
         self.flush()
         return is_done
 
-    def receive(self) -> bytes | None:
+    def receive(self, missing: int = 0) -> bytes | None:
         """Decrypt what one read of the layer below brings."""
         if self._unread:
             data, self._unread = self._unread, b""
@@ -127,7 +133,7 @@ class TLSChannel:
         piece: bytes | None = None
         try:
             if not self._is_ended:
-                self._feed()
+                self._feed(missing)
             while piece := self._tls.read():
                 pieces.append(piece)
         except OSError as error:
@@ -176,8 +182,8 @@ class TLSChannel:
             self.flush()
         self._below.close()
 
-    def _feed(self) -> None:
-        ciphertext = self._below.receive()
+    def _feed(self, missing: int = 0) -> None:
+        ciphertext = self._below.receive(missing)
         if ciphertext:
             self._tls.feed(ciphertext)
         elif ciphertext is not None:

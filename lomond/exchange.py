@@ -163,7 +163,7 @@ class Exchange:
                 batch = protocol.beat(monotonic())
             else:
                 try:
-                    data = channel.receive()
+                    data = channel.receive(protocol.bytes_missing)
                 except OSError as error:
                     self._failure = "socket fail; recv fail", error
                     data = b""

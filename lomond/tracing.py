@@ -110,9 +110,9 @@ class TracingChannel:
         """Tell whether `receive` has something that the kernel knows nothing of."""
         return self._channel.is_ready
 
-    def receive(self) -> bytes | None:
+    def receive(self, missing: int = 0) -> bytes | None:
         """Read, and note it."""
-        data = self._channel.receive()
+        data = self._channel.receive(missing)
         if data is not None:
             self._tracer.note("socket_recv", length=len(data))
         return data

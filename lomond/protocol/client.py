@@ -63,6 +63,7 @@ class ClientProtocol(Connection):
         "_last_received",
         "_random",
         "_received_time",
+        "bytes_missing",
         "bytes_received",
         "extensions",
         "ready_time",
@@ -93,6 +94,8 @@ class ClientProtocol(Connection):
         self._asked_since = 0.0
         self._received_time = 0.0
         self.bytes_received = 0
+        self.bytes_missing = 0
+        """How much of the data frame under way is still to come."""
 
     # ---- questions ------------------------------------------------------------------------
 
@@ -137,6 +140,7 @@ class ClientProtocol(Connection):
         inbound.feed(data, received_time)
         batch = inbound.read()
         self.has_more = inbound.has_more
+        self.bytes_missing = inbound.bytes_missing
         return batch if inbound.end is None else self._conclude(inbound.end, batch, now)
 
     def receive_more(self, now: float) -> list[events.Event]:
@@ -147,6 +151,7 @@ class ClientProtocol(Connection):
             return []
         batch = inbound.read()
         self.has_more = inbound.has_more
+        self.bytes_missing = inbound.bytes_missing
         return batch if inbound.end is None else self._conclude(inbound.end, batch, now)
 
     def _conclude(

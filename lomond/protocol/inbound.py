@@ -33,6 +33,7 @@ class InboundStream:
         "_reader",
         "_received_time",
         "_unread",
+        "bytes_missing",
         "end",
         "has_more",
         "messages",
@@ -58,6 +59,8 @@ class InboundStream:
         """What ended the stream: the payload of the Close frame, or a violation."""
         self.messages = 0
         """Messages received."""
+        self.bytes_missing = 0
+        """How much of the data frame under way is still to come."""
 
     @property
     def bytes_unfinished(self) -> int:
@@ -115,6 +118,7 @@ class InboundStream:
             if first & CONTROL_BIT:
                 batch.append(self._receive_ping_or_pong(first, payload))
             else:
+                self.bytes_missing = missing
                 message = builder.add(first, payload, missing, received_time)
                 reader.between_messages = builder.is_idle
                 if message is not None:

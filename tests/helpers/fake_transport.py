@@ -67,7 +67,7 @@ class FakeChannel:
         self.sent = bytearray()
         self.calls: list[str] = []
 
-    def receive(self) -> bytes | None:
+    def receive(self, missing: int = 0) -> bytes | None:
         """Return the next of `reads`."""
         read = self.reads.popleft() if self.reads else None
         if isinstance(read, BaseException):

@@ -54,10 +54,10 @@ class Shim:
         """Tell that a read is worth it, as a socket with an error does."""
         return "receive" in self._faults or bool(self._channel.is_ready)
 
-    def receive(self) -> bytes | None:
+    def receive(self, missing: int = 0) -> bytes | None:
         if "receive" in self._faults:
             raise self._faults["receive"]
-        data: bytes | None = self._channel.receive()
+        data: bytes | None = self._channel.receive(missing)
         return data
 
     def send(self, data: bytes | memoryview) -> int:

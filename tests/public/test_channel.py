@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from lomond.channel import RECEIVE_SIZE, SocketChannel, TLSChannel
+from lomond.channel import LONG_RECEIVE_SIZE, RECEIVE_SIZE, SocketChannel, TLSChannel
 from tests.helpers.certificates import Certificates
 from tests.helpers.fake_transport import FakeChannel
 from tests.helpers.tls_server import ServerEnd
@@ -58,6 +58,15 @@ def test_a_read_returns_what_is_there() -> None:
 
     assert channel.receive() == b"hello"
     assert fake.calls == [("recv", RECEIVE_SIZE)]
+
+
+def test_a_long_frame_is_read_in_larger_pieces() -> None:
+    channel, fake = channel_on(b"hello", b"hello")
+
+    channel.receive(missing=RECEIVE_SIZE - 1)
+    channel.receive(missing=RECEIVE_SIZE)
+
+    assert fake.calls == [("recv", RECEIVE_SIZE), ("recv", LONG_RECEIVE_SIZE)]
 
 
 def test_nothing_yet_is_none_and_the_end_is_no_bytes() -> None:

@@ -17,3 +17,19 @@ def test_nothing_is_unfinished_before_the_upgrade_and_behind_the_end() -> None:
     client.receive(b"\x01\x03Hel", 0.0, 0.0)
     client.end_of_stream()
     assert client.bytes_unfinished == 0
+
+
+def test_what_a_frame_under_way_still_needs_is_known() -> None:
+    client = ready_client()
+    client.receive(b"\x82\x7e\x10\x00" + bytes(96), 0.0, 0.0)
+    assert client.bytes_missing == 4000
+    client.receive(bytes(4000), 0.0, 0.0)
+    assert client.bytes_missing == 0
+
+
+def test_frame_that_begins_behind_a_full_batch_is_known_as_well() -> None:
+    client = ready_client()
+    client.receive(b"\x81\x00" * 1000 + b"\x82\x7e\x10\x00" + bytes(96), 0.0, 0.0)
+    assert client.bytes_missing == 0
+    client.receive_more(0.0)
+    assert client.bytes_missing == 4000
