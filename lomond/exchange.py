@@ -87,7 +87,7 @@ class Exchange:
         # Set while the loop waits for bytes, or is about to.
         self._is_reading = False
         # What a sender has read, the bytes in it, and at which count of received bytes it stops.
-        self._ahead: list[Event] = []
+        self._ahead: list[Event] | None = None
         self._ahead_kept = 0
         self._ahead_limit = READ_AHEAD
 
@@ -127,7 +127,7 @@ class Exchange:
             self._is_reading = False
         with self._lock:
             if self._ahead:
-                batch, self._ahead = self._ahead, []
+                batch, self._ahead = self._ahead, None
                 self._ahead_kept = 0
             elif protocol.is_finished:
                 batch = []
@@ -272,6 +272,7 @@ class Exchange:
             # By `exit_event`, which only the loop looks at otherwise.
             self.protocol.close(GOING_AWAY, b"", monotonic(), EXIT_TIMEOUT)
         ahead = self._read_step()
+        self._ahead = self._ahead or []
         self._ahead += ahead
         # Of one byte on the wire deflate makes a thousand.
         self._ahead_kept += sum(map(_measure, ahead))
@@ -333,7 +334,7 @@ class Exchange:
         """End at once, without another word to the peer."""
         with self._lock:
             self.protocol.abort(reason, kind)
-            self._ahead = []
+            self._ahead = None
             # The loop looks at the clock between two events, and then at this.
             self.is_abandoned = True
             self.protocol.heartbeat.interrupt()

@@ -88,12 +88,12 @@ class Options:
         self.url = url
         self.protocols = [] if protocols is None else check_protocols(protocols)
         self.agent = USER_AGENT if agent is None else agent
-        self._headers: list[tuple[str, str]] = []
+        self._headers: tuple[tuple[str, str], ...] = ()
         self._fresh_headers: Callable[[], Headers] | None = None
         if callable(headers):
             self._fresh_headers = headers
         elif headers is not None:
-            self._headers = check_headers(headers)
+            self._headers = tuple(check_headers(headers))
         self._no_proxy: str | None = None
         if proxies is None:
             proxies = proxies_from_environment(os.environ)
@@ -156,7 +156,7 @@ class Options:
             # Who has no session calls `build_request` next.
             request = self.state.request
             self.state.request = replace(request, headers=(*request.headers, pair))
-        self._headers.append(pair)
+        self._headers += (pair,)
 
     def make_settings(self, **times: Any) -> Settings:
         """Return the numbers for one connection: these times, and this object's limits."""
@@ -172,16 +172,16 @@ class Options:
     def make_state(self) -> State:
         """Begin anew: a new key, fresh headers. Raises TypeError or ValueError for bad options."""
         fresh = [] if self._fresh_headers is None else check_headers(self._fresh_headers())
-        return self._make_state([*self._headers, *fresh])
+        return self._make_state((*self._headers, *fresh))
 
-    def _make_state(self, headers: list[tuple[str, str]]) -> State:
+    def _make_state(self, headers: tuple[tuple[str, str], ...]) -> State:
         request = UpgradeRequest(
             host=self._url.host_header,
             resource=self._url.resource,
             key=make_handshake_key(),
             protocols=tuple(check_protocols(self.protocols)),
             agent=self.agent,
-            headers=tuple(headers),
+            headers=headers,
             deflate=check_compress(self.compress),
             authorization=self._url.authorization,
         )

@@ -36,7 +36,9 @@ class HubExchange(Exchange):
     errors are raised where they were caused.
     """
 
-    __slots__ = ("_flush_in_hub", "_generation", "_hub")
+    __slots__ = ("_generation", "_hub")
+
+    transport: GeventTransport
 
     def __init__(
         self,
@@ -50,7 +52,6 @@ class HubExchange(Exchange):
         super().__init__(protocol, transport, send_timeout, lock, make_gate)
         self._hub = gevent.get_hub()
         self._generation = PROCESS.generation
-        self._flush_in_hub = transport.flush_in_hub
 
     # ---- the loop's side ------------------------------------------------------------------
 
@@ -83,7 +84,7 @@ class HubExchange(Exchange):
         if self._generation != PROCESS.generation or has_ended(self._hub):
             return
         if self.protocol.outgoing.is_congested and not self._turn.is_taken:
-            self._flush_in_hub(self._flush_rest)
+            self.transport.flush_in_hub(self._flush_rest)
 
     def _flush_rest(self) -> bool:
         with self._lock:

@@ -238,7 +238,7 @@ class ClientProtocol(Connection):
             settings.max_message_size,
             settings.max_fragments,
             inflater,
-            self.outgoing.add_pong if settings.auto_pong else None,
+            self.outgoing if settings.auto_pong else None,
         )
         self._inbound.feed(accepted.rest, received_time)
         self.has_more = bool(accepted.rest)

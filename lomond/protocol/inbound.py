@@ -8,14 +8,13 @@ Close frame or a violation. That ends the stream, and what it leads to is for
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from lomond.errors import CriticalProtocolError, ProtocolError
 from lomond.events import Binary, Event, Ping, Pong, Text
 from lomond.protocol.deflate import Inflater
 from lomond.protocol.frames import FrameReader, Piece
 from lomond.protocol.messages import MessageBuilder
 from lomond.protocol.opcodes import CONTROL_BIT, WHOLE_CLOSE, WHOLE_PING
+from lomond.protocol.outgoing import Outgoing
 
 MAX_BATCH_EVENTS = 1_000
 MAX_BATCH_BYTES = 1 << 20
@@ -28,8 +27,11 @@ class InboundStream:
     """Turn bytes into batches of at most 1,000 events or 1 MiB of payload."""
 
     __slots__ = (
-        "_answer_ping",
         "_builder",
+        "_inflater",
+        "_max_fragments",
+        "_max_size",
+        "_pongs",
         "_reader",
         "_received_time",
         "_unread",
@@ -44,12 +46,16 @@ class InboundStream:
         max_size: int,
         max_fragments: int,
         inflater: Inflater | None,
-        answer_ping: Callable[[bytes], None] | None,
+        pongs: Outgoing | None,
     ) -> None:
-        """Start behind the answer to the upgrade; `answer_ping` takes each Ping's payload."""
+        """Start behind the answer to the upgrade; `pongs` takes the answer to each Ping."""
         self._reader = FrameReader(max_size, compressed=inflater is not None)
-        self._builder = MessageBuilder(max_size, max_fragments, inflater)
-        self._answer_ping = answer_ping
+        self._max_size = max_size
+        self._max_fragments = max_fragments
+        self._inflater = inflater
+        # Made when it is needed: most connections never see a message that is not whole.
+        self._builder: MessageBuilder | None = None
+        self._pongs = pongs
         self._received_time = 0.0
         # What was not given to the reader, being more than fits a batch.
         self._unread = NOTHING
@@ -65,9 +71,10 @@ class InboundStream:
     @property
     def bytes_unfinished(self) -> int:
         """Return how much has come of what is not complete; nothing counts behind a Close."""
+        held = 0 if self._builder is None else self._builder.bytes_held
         if isinstance(self.end, bytes):
-            return self._builder.bytes_held
-        return self._builder.bytes_held + self._reader.unread + len(self._unread)
+            return held
+        return held + self._reader.unread + len(self._unread)
 
     def feed(self, data: bytes, received_time: float) -> None:
         """Add bytes from the peer, best when there is nothing more to read."""
@@ -104,11 +111,12 @@ class InboundStream:
         """Forget what is not complete, once nothing will complete it; nothing can be read then."""
         self._unread = NOTHING
         self._reader.drop()
-        self._builder.drop()
+        self._builder = self._inflater = None
 
     def _add(self, piece: Piece | None, batch: list[Event]) -> bool:
         """Add what a piece, and all that follow it, mean; tell whether the batch is full."""
-        reader, builder, received_time = self._reader, self._builder, self._received_time
+        reader, received_time = self._reader, self._received_time
+        builder = self._builder
         inflated = 0
         while piece is not None:
             first, payload, missing = piece
@@ -119,6 +127,8 @@ class InboundStream:
                 batch.append(self._receive_ping_or_pong(first, payload))
             else:
                 self.bytes_missing = missing
+                if builder is None:
+                    builder = self._builder = self._make_builder()
                 message = builder.add(first, payload, missing, received_time)
                 reader.between_messages = builder.is_idle
                 if message is not None:
@@ -129,6 +139,9 @@ class InboundStream:
             piece = reader.read(batch, received_time, MAX_BATCH_EVENTS - len(batch))
         return len(batch) >= MAX_BATCH_EVENTS
 
+    def _make_builder(self) -> MessageBuilder:
+        return MessageBuilder(self._max_size, self._max_fragments, self._inflater)
+
     def _receive_ping_or_pong(self, first: int, payload: bytes) -> Ping | Pong:
         # It is counted with its batch, but is not a message.
         self.messages -= 1
@@ -136,8 +149,8 @@ class InboundStream:
             return Pong(payload, self._received_time)
         # RFC 6455 §5.5.2: "an endpoint MUST send a Pong frame in response, unless it already
         # received a Close frame"
-        if self._answer_ping is not None:
-            self._answer_ping(payload)
+        if self._pongs is not None:
+            self._pongs.add_pong(payload)
         return Ping(payload, self._received_time)
 
 

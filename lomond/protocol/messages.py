@@ -66,12 +66,6 @@ class MessageBuilder:
         """Return the size of what has come of an unfinished message, inflated."""
         return self._size
 
-    def drop(self) -> None:
-        """Forget the unfinished message, and the window; nothing can be added afterwards."""
-        self._buffer = BytesIO()
-        self._inflater = self._inflating = None
-        self._size = 0
-
     def add(
         self, first: int, payload: bytes, missing: int, received_time: float
     ) -> Text | Binary | None:
