@@ -11,24 +11,35 @@ To be read in this order: `plan` is what to do, `result` what comes of it, `runn
 becomes the other. `swarm` leads the clients of a process, `member` is one client's life, `echo`,
 `fanout`, `scenarios` and `scripted` what it does with its connection, `pacer` sends on time.
 `metrics` and `histogram` take the measurements, `watch` and `collector` make seconds of them,
-`processes` puts several cores to it.
+`processes` puts several cores to it, each with its `share`, and `sources` several addresses.
 """
 
-from lomond_gevent.load.client import Client, PlanOver, ScenarioError
+from lomond_gevent.load.client import (
+    Client,
+    ConnectionLost,
+    NotConnected,
+    PlanOver,
+    RequestTimeout,
+    ScenarioError,
+)
 from lomond_gevent.load.histogram import Histogram
-from lomond_gevent.load.plan import Plan, PlanError
+from lomond_gevent.load.plan import LoadError, Plan, PlanError
 from lomond_gevent.load.preflight import PreflightError
 from lomond_gevent.load.result import Live, Result, Second
 from lomond_gevent.load.running import run
 
 __all__ = [
     "Client",
+    "ConnectionLost",
     "Histogram",
     "Live",
+    "LoadError",
+    "NotConnected",
     "Plan",
     "PlanError",
     "PlanOver",
     "PreflightError",
+    "RequestTimeout",
     "Result",
     "ScenarioError",
     "Second",

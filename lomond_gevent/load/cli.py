@@ -20,7 +20,7 @@ from gevent.event import Event
 
 from lomond_gevent.load import run
 from lomond_gevent.load.options import PROGRAM, WRONG_USAGE, make_parser, wrong_usage
-from lomond_gevent.load.plan import Plan, PlanError
+from lomond_gevent.load.plan import LoadError, Plan, PlanError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -30,12 +30,19 @@ if TYPE_CHECKING:
     from lomond_gevent.load.report.findings import Findings
 
 INTERRUPTED = 130
-NOT_WRITTEN = 1
+NOT_WRITTEN = NOT_BEGUN = 1
 # What only the command needs, and by which package it comes.
 NEEDED = {"rich": "rich", "hdrh": "hdrhistogram"}
 FIELDS = {each.name for each in fields(Plan)}
 # Options that are not called as what they set.
-OPTIONS = {"cafile": "cacert", "headers": "header", "subprotocols": "subprotocol"}
+OPTIONS = {
+    "cafile": "cacert",
+    "certfile": "cert",
+    "headers": "header",
+    "keyfile": "key",
+    "sources": "source",
+    "subprotocols": "subprotocol",
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -52,6 +59,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (PlanError, UsageError) as error:
         sys.stderr.write(wrong_usage(as_options(str(error))))
         return WRONG_USAGE
+    except LoadError as error:
+        sys.stderr.write(f"{PROGRAM}: {error}\n")
+        return NOT_BEGUN
     except KeyboardInterrupt:
         sys.stderr.write(f"{PROGRAM}: interrupted, without a report\n")
         return INTERRUPTED

@@ -14,9 +14,10 @@ import gevent
 
 from lomond import __version__
 from lomond_gevent.load.durations import format_duration
+from lomond_gevent.load.histogram import Histogram
 from lomond_gevent.load.metrics import Delta, Tally
 from lomond_gevent.load.plan import Plan
-from lomond_gevent.load.result import Live, Result, Second
+from lomond_gevent.load.result import MAIN_LATENCIES, Latency, Live, Result, Second
 
 Observer: TypeAlias = Callable[[Second, Live], object]
 
@@ -24,8 +25,8 @@ Observer: TypeAlias = Callable[[Second, Live], object]
 HARMLESS_LAG = 5_000
 # The same for a single stall, which every machine has now and then.
 HARMLESS_STALL = 10_000
-# What lag is compared with: the first of these that was measured.
-LATENCIES = ("rtt", "delivery", "connect")
+# What of a second no plot shows: a session is longer than that, and the lag has its own figure.
+NOT_IN_SERIES = ("session", "lag")
 # The share of a core from which on the client is short of time.
 BUSY = 0.9
 
@@ -109,15 +110,19 @@ class Collector:
             errors=self._tally.errors,
             lag=second.lag_max,
             cpu=second.cpu,
+            main=next((n for n in MAIN_LATENCIES if self._tally.histograms[n].count), "rtt"),
         )
 
 
 def make_second(deltas: Sequence[Delta], interval: Tally) -> Second:
     """Return the figures of one second."""
-    counts, rtt = interval.counts, interval.histograms["rtt"]
-    p50 = p90 = p99 = longest = None
-    if rtt.count:
-        p50, p90, p99, longest = map(round, rtt.percentiles([50, 90, 99, 100]))
+    counts = interval.counts
+    latencies = {
+        name: summarise(histogram)
+        for name, histogram in interval.histograms.items()
+        if name not in NOT_IN_SERIES and histogram.count
+    }
+    rtt = latencies.pop("rtt", None)
     return Second(
         time=max(delta["elapsed"] for delta in deltas),
         clients=sum(delta["clients"] for delta in deltas),
@@ -129,21 +134,27 @@ def make_second(deltas: Sequence[Delta], interval: Tally) -> Second:
         bytes_sent=counts["bytes.sent"],
         bytes_received=counts["bytes.received"],
         errors=sum(interval.errors.values()),
-        rtt_count=rtt.count,
-        rtt_p50=p50,
-        rtt_p90=p90,
-        rtt_p99=p99,
-        rtt_max=longest,
+        rtt_count=rtt.count if rtt else 0,
+        rtt_p50=rtt.p50 if rtt else None,
+        rtt_p90=rtt.p90 if rtt else None,
+        rtt_p99=rtt.p99 if rtt else None,
+        rtt_max=rtt.max if rtt else None,
         lag_max=max(delta["lag_max"] for delta in deltas),
         cpu=max(delta["cpu"] for delta in deltas),
+        latencies=latencies,
     )
+
+
+def summarise(histogram: Histogram) -> Latency:
+    """Return what the series has of a distribution that is not empty."""
+    return Latency(histogram.count, *map(round, histogram.percentiles([50, 90, 99, 100])))
 
 
 def judge(tally: Tally, shares: Sequence[float]) -> list[str]:
     """Return where the client itself spoils the figures, each with the rule it is judged by."""
     warnings = []
     lag, longest_lag = tally.histograms["lag"].percentiles([99, 100])
-    name = next((name for name in LATENCIES if tally.histograms[name].count), None)
+    name = next((name for name in MAIN_LATENCIES if tally.histograms[name].count), None)
     latency, longest = tally.histograms[name].percentiles([99, 100]) if name else (0.0, 0.0)
     if name and lag > HARMLESS_LAG and lag > latency / 10:
         warnings.append(

@@ -22,6 +22,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from lomond_gevent.load.report.glossary import describe_histogram
 from lomond_gevent.load.report.numbers import (
     format_bytes,
     format_clock,
@@ -127,6 +128,8 @@ class LiveView(View):
         super().__init__()
         self._console = console
         self._screen: Screen | None = None
+        # The p99 of each second, of whatever is the main latency by now.
+        self._main = ""
         self._history: deque[float] = deque(maxlen=HISTORY)
 
     def end(self) -> None:
@@ -140,7 +143,11 @@ class LiveView(View):
             # Not before: processes are forked until then, and a terminal has one owner.
             self._screen = Screen(console=self._console, auto_refresh=False, transient=True)
             self._screen.start()
-        self._history.append(float(second.rtt_p99 or 0))
+        if live.main != self._main:
+            self._main = live.main
+            self._history.clear()
+        found = second.latency(live.main)
+        self._history.append(float(found.p99 if found else 0))
         self._screen.update(self.render(second, live), refresh=True)
 
     def render(self, second: Second, live: Live) -> Group:
@@ -179,9 +186,9 @@ class Silence(View):
 def plain_line(second: Second, live: Live) -> str:
     """Return a second in a line."""
     latency = ""
-    if second.rtt_count:
-        p50, p99 = format_latency(second.rtt_p50), format_latency(second.rtt_p99)
-        latency = f"  p50 {p50}  p99 {p99}"
+    if found := second.latency(live.main):
+        shown = "" if live.main == "rtt" else f"  {title_of(live.main)}"
+        latency = f"{shown}  p50 {format_latency(found.p50)}  p99 {format_latency(found.p99)}"
     return (
         f"{position(live)}  {clients(live)} clients  "
         f"{format_short(second.sent)} sent/s  {format_short(second.received)} received/s{latency}"
@@ -245,15 +252,20 @@ def percentiles(second: Second, live: Live) -> Table:
         table.add_column(justify="right")
     table.columns[0].justify = "left"
     table.add_row("", *(Text(name, "dim") for name in ("p50", "p90", "p99", "max", "count")))
-    if second.rtt_count:
-        values = (second.rtt_p50, second.rtt_p90, second.rtt_p99, second.rtt_max)
+    if found := second.latency(live.main):
+        values = (found.p50, found.p90, found.p99, found.max)
         cells = [Text(format_latency(value), "bold") for value in values]
-        table.add_row("round trip, this second", *cells, format_short(second.rtt_count))
+        table.add_row(f"{title_of(live.main)}, this second", *cells, format_short(found.count))
     for name, histogram in (("round trip, so far", live.rtt), ("connect, so far", live.connect)):
         if histogram.count:
             known = map(format_latency, (*histogram.percentiles(QUANTILES), histogram.max))
             table.add_row(name, *known, format_short(histogram.count))
     return table
+
+
+def title_of(name: str) -> str:
+    """Return what a distribution is called."""
+    return describe_histogram(name, is_scheduled=False).title.strip()
 
 
 def sparkline(values: deque[float]) -> str:

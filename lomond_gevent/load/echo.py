@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import islice
 from time import monotonic as clock
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -53,16 +54,17 @@ class EchoMember(Member):
         # What nobody waits for any more, the oldest first.
         self._overdue: deque[Sent] | None = None
 
-    def _send(self, message: str | bytes) -> None:
-        """Send, and count it."""
+    def _send(self, message: str | bytes) -> bool:
+        """Send, and count it; tell whether it has left."""
         metrics = self.swarm.metrics
-        metrics.messages_sent += 1
-        metrics.bytes_sent += len(message)
         try:
             self.swarm.sender_of(self.websocket)(message)
         except WebSocketError:
             # The events tell what has become of the connection.
-            return
+            return False
+        metrics.messages_sent += 1
+        metrics.bytes_sent += len(message)
+        return True
 
     def _record(self, sent: Sent, now: float) -> None:
         """Record how long an answer took."""
@@ -133,7 +135,8 @@ class ClosedEcho(EchoMember):
         self._message = message = self._next
         self._next = self.swarm.messages.after[message]
         self._sent_at = clock()
-        self._send(message)
+        if not self._send(message):
+            self._message = None
 
     def converse(self, events: Iterator[Event]) -> None:
         """Answer each answer with the next message.
@@ -166,8 +169,10 @@ class ClosedEcho(EchoMember):
             try:
                 send(message)
             except WebSocketError:
-                # The events tell what has become of the connection.
-                continue
+                # The events tell what has become of the connection. Nothing was sent in return.
+                metrics.trips -= 1
+                self.count_received(event)  # type: ignore[arg-type]  # by kind
+                self._message = None
 
     def _take_other(self, event: Event) -> None:
         if not isinstance(event, Text | Binary):
@@ -230,8 +235,12 @@ class OpenEcho(EchoMember):
             return
         message, now = self.swarm.messages.make(), clock()
         # Up to a millisecond early: see `pacer`. The mark alone, for messages may be long.
-        self._under_way.append(Sent(message[MARK], min(due, now), now))
-        self._send(message)
+        self._under_way.append(sent := Sent(message[MARK], min(due, now), now))
+        if not self._send(message):
+            self.swarm.metrics.sends_skipped += 1
+            # Unless the connection has ended meanwhile, with all that was under way.
+            with suppress(ValueError):
+                self._under_way.remove(sent)
 
     def converse(self, events: Iterator[Event]) -> None:
         """Match answers with what was sent."""

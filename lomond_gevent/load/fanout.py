@@ -1,12 +1,14 @@
 """The fan-out scenario: one client sends, all receive, and the time to each is recorded.
 
 The server has to pass each message on to everybody at its URL; whether the sender gets it back
-does not matter. Each message carries when it was sent (in the open model, when it was to be
-sent), on the monotonic clock, which the processes of one machine have in common.
+does not matter. Each message carries when it was to be sent and when it was, on the monotonic
+clock, which the processes of one machine have in common. Latency counts from the former, which in
+the open model is when the schedule wanted it (`delivery.service` is the time from the actual send).
 
 In the closed model the next message follows once the last has reached every other client of the
 sender's process. A client that has not got a message within `request_timeout` is an error for
-each such message.
+each such message; in other processes this is known of those that come late. A late delivery is
+counted, and its latency recorded all the same. What is not as it was sent is a mismatch.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from itertools import chain
 from math import inf
 from secrets import token_hex
 from time import monotonic as clock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lomond.errors import WebSocketError
 from lomond.events import Binary, Event, Text
@@ -27,9 +29,11 @@ from lomond_gevent.load.plan import FANOUT_HEAD
 if TYPE_CHECKING:
     from lomond_gevent.load.swarm import Swarm
 
-# The run's own mark, the message's number, and when it was sent in microseconds.
-_HEAD = "%8s%010d%016d"
-_MARK, _NUMBER, _SENT = slice(0, 8), slice(8, 18), slice(18, 34)
+# The run's own mark, the message's number, when it was to be sent, and how much later it was sent,
+# both in microseconds.
+_HEAD = "%8s%010d%016d%010d"
+_MARK, _NUMBER, _INTENDED, _WAITED = slice(0, 8), slice(8, 18), slice(18, 34), slice(34, 44)
+_LONGEST_WAIT = 10**10 - 1
 # A message that says that it took longer, in microseconds, is not as it was sent.
 _LONGEST = 3_600_000_000
 
@@ -55,7 +59,12 @@ class Room:
         self.speaker: FanoutMember | None = None
         self.number = 0
         self.rounds: dict[int, Round] = {}
-        self._filler = make_filler(swarm.plan.size - FANOUT_HEAD)
+        self._size = swarm.plan.size
+        self.is_scheduled = swarm.plan.rate is not None
+        filler = make_filler(swarm.plan.size - FANOUT_HEAD)
+        self._filler: Any = filler.encode() if swarm.plan.binary else filler
+        # What takes longer is late, in microseconds.
+        self.late_from = swarm.plan.request_timeout * 1e6
 
     def enter(self, member: FanoutMember) -> None:
         """Let a client in; the first speaks, in the first process."""
@@ -87,18 +96,50 @@ class Room:
         self.number += 1
         if len(self.members) > 1:
             self.rounds[self.number] = Round(intended, len(self.members) - 1)
-        head = _HEAD % (self.mark, self.number, int(intended * 1e6))
-        text = head + self._filler
-        metrics.messages_sent += 1
-        metrics.bytes_sent += len(text)
-        message = text.encode() if self.swarm.plan.binary else text
+        message = self._make(intended)
         try:
             self.swarm.sender_of(speaker.websocket)(message)
         except WebSocketError:
-            # The events tell what has become of the connection.
+            # The events tell what has become of the connection. Nobody awaits what never left.
+            self.rounds.pop(self.number, None)
+            if self.swarm.plan.rate is not None:
+                metrics.sends_skipped += 1
             return
+        metrics.messages_sent += 1
+        metrics.bytes_sent += len(message)
         if not self.rounds:
             self._go_on()
+
+    def _make(self, intended: float) -> Any:
+        due = int(intended * 1e6)
+        waited = min(int(clock() * 1e6) - due, _LONGEST_WAIT)
+        head = _HEAD % (self.mark, self.number, due, waited)
+        return (head.encode() if self.swarm.plan.binary else head) + self._filler
+
+    def read(self, message: Any) -> tuple[int, int, int] | None:
+        """Return what a message of this run tells; None where it is not as it was sent.
+
+        That is its number, and how long it took since it was to be sent, and since it was sent,
+        both in microseconds.
+        """
+        if len(message) != self._size or not message.endswith(self._filler):
+            return None
+        try:
+            delay = int(clock() * 1e6) - int(message[_INTENDED])
+            service = delay - int(message[_WAITED])
+            number = int(message[_NUMBER])
+        except ValueError:
+            return None
+        return (number, delay, service) if 0 <= service <= delay < _LONGEST else None
+
+    def note_late(self, number: int) -> None:
+        """Count a delivery that took too long; an error as well, unless that was counted before."""
+        metrics = self.swarm.metrics
+        metrics.requests_late += 1
+        # Where nobody speaks nobody else gives it up.
+        if number in self.rounds or self.swarm.share.index:
+            metrics.requests_timed_out += 1
+            metrics.note_error("request", "timeout")
 
     def count_down(self, number: int) -> None:
         """Note that a message has reached one more."""
@@ -203,35 +244,41 @@ class FanoutMember(Member):
 
     def converse(self, events: Iterator[Event]) -> None:
         """Listen."""
-        swarm, metrics, room = self.swarm, self.swarm.metrics, self.room
-        record, size = metrics.delivery.record, max(swarm.plan.size, FANOUT_HEAD)
-        is_binary = swarm.plan.binary
+        metrics, is_binary = self.swarm.metrics, self.swarm.plan.binary
+        read, take = self.room.read, self._take
         kind: type[Event] = Binary if is_binary else Text
-        mark = room.mark.encode() if is_binary else room.mark
+        mark = self.room.mark.encode() if is_binary else self.room.mark
         for event in chain(self.first_message(events), events):
             if type(event) is not kind:
                 self.note(event)
                 continue
             message = event.data if is_binary else event.text  # type: ignore[attr-defined]  # by kind
-            if len(message) != size or message[_MARK] != mark:
+            if message[_MARK] != mark:
                 # Somebody else's: a room may be public.
                 self.note(event)
                 continue
             metrics.messages_received += 1
-            metrics.bytes_received += size
-            try:
-                number, delay = int(message[_NUMBER]), int(clock() * 1e6) - int(message[_SENT])
-            except ValueError:
-                delay = -1
-            if not 0 <= delay < _LONGEST:
+            metrics.bytes_received += len(message)
+            delivery = read(message)
+            if delivery is None:
                 self._refuse(message)
-                continue
-            record(delay)
-            self.heard = number
-            if room.speaker is not self:
-                room.count_down(number)
-                if self.is_leaving and not self.is_waiting:
-                    self.close()
+            else:
+                take(*delivery)
+
+    def _take(self, number: int, delay: int, service: int) -> None:
+        """Record a delivery, and see whether it was the last that this one stays for."""
+        metrics, room = self.swarm.metrics, self.room
+        metrics.delivery.record(delay)
+        if room.is_scheduled:
+            metrics.delivery_service.record(service)
+        self.heard = number
+        if room.speaker is self:
+            return
+        if delay >= room.late_from and not self.websocket.is_closing:
+            room.note_late(number)
+        room.count_down(number)
+        if self.is_leaving and not self.is_waiting:
+            self.close()
 
     def _refuse(self, message: str | bytes) -> None:
         """Count a message of the room's own that is not as it was sent."""

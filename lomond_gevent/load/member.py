@@ -29,7 +29,6 @@ from lomond.events import (
     Text,
 )
 from lomond.websocket import WebSocket
-from lomond_gevent.session import GeventSession
 
 if TYPE_CHECKING:
     from lomond_gevent.load.swarm import Swarm
@@ -191,7 +190,9 @@ class Member:
         metrics.connections_attempted += 1
         self._is_connecting = True
         try:
-            events = self.websocket.connect(GeventSession, **self.swarm.connect_options)
+            swarm = self.swarm
+            session_class = swarm.session_classes[self.number % len(swarm.session_classes)]
+            events = self.websocket.connect(session_class, **swarm.connect_options)
             return self._open(events, began)
         finally:
             self._is_connecting = False

@@ -57,6 +57,7 @@ class Metrics:
     connections_lost: int
     connections_opened: int
     delivery: Histogram
+    delivery_service: Histogram
     first_message: Histogram
     lag: Histogram
     messages_received: int

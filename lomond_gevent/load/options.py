@@ -48,7 +48,8 @@ thresholds compare a metric with a limit by < <= > >= == or !=:
 exit status:
   0   all went well
   1   something failed: an error, a failed check, a lost connection; not so where
-      a threshold on errors, or on checks, says how many of them are accepted
+      a threshold on errors, or on checks, says how many of them are accepted;
+      or the load could not begin (the embedded server, a fork)
   2   wrong usage; no connection was made
   99  a threshold is crossed, whatever else failed
   130 interrupted twice; after one Ctrl-C it ends with the report, and the status
@@ -97,6 +98,7 @@ def make_parser() -> Parser:
     add_load(parser)
     add_scenario(parser)
     add_connection(parser)
+    add_tls(parser)
     add_limits(parser)
     add_results(parser)
     return parser
@@ -156,6 +158,15 @@ def add_connection(parser: Parser) -> None:
         help="of the upgrade request (repeatable)",
     )
     add(
+        "-o",
+        "--origin",
+        type=lambda origin: ("Origin", origin),
+        action="append",
+        dest="headers",
+        metavar="URL",
+        help="the page that a browser would name, as a header",
+    )
+    add(
         "-s",
         "--subprotocol",
         action="append",
@@ -163,10 +174,24 @@ def add_connection(parser: Parser) -> None:
         metavar="NAME",
         help="to offer (repeatable)",
     )
-    add("-k", "--insecure", action="store_true", help="accept any certificate")
-    add("--cacert", dest="cafile", metavar="FILE", help="trust the authorities in this PEM file")
     add("--compress", action="store_true", help="offer permessage-deflate")
     add("--proxy", metavar="URL", help="HTTP proxy; '' for none (default: as the environment says)")
+    add(
+        "--source",
+        action="append",
+        dest="sources",
+        metavar="ADDRESS",
+        help="connect from this address of this machine (repeatable; the clients share them)",
+    )
+
+
+def add_tls(parser: Parser) -> None:
+    """Add whom to trust, and who the clients are."""
+    add = parser.add_argument_group("TLS").add_argument
+    add("-k", "--insecure", action="store_true", help="accept any certificate")
+    add("--cacert", dest="cafile", metavar="FILE", help="trust the authorities in this PEM file")
+    add("--cert", dest="certfile", metavar="FILE", help="the clients' certificate, as PEM")
+    add("--key", dest="keyfile", metavar="FILE", help="its key, if that file does not hold it")
 
 
 def add_limits(parser: Parser) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import asdict, dataclass
+from ipaddress import ip_address
 from math import isfinite
 from typing import Any, Literal
 
@@ -21,8 +22,8 @@ PACED = ("echo", "fanout")
 """Those whose messages `rate` can put on a schedule."""
 UNTHINKING = ("idle", "flood")
 """Those whose clients send nothing, and so have nothing to think about."""
-FANOUT_HEAD = 34
-"""How many bytes a message of `fanout` has at least: it tells which it is, and its time."""
+FANOUT_HEAD = 44
+"""How many bytes a message of `fanout` has at least: it tells which it is, and its times."""
 
 _SECRET = re.compile(
     "auth|cookie|token|secret|passw|pwd|key|sign|sess|jwt|bearer|credential|ticket"
@@ -39,6 +40,10 @@ TINY = 1e-9
 
 class PlanError(ValueError):
     """A plan that cannot be carried out; the text says which option, which value, what to do."""
+
+
+class LoadError(RuntimeError):
+    """A load that could not begin, though its plan is right; the text says what has failed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +83,13 @@ class Plan:
     compress: bool = False
     insecure: bool = False
     cafile: str | None = None
+    """A PEM file of the authorities to trust."""
+    certfile: str | None = None
+    """A PEM file with the clients' certificate, for a server that asks for one."""
+    keyfile: str | None = None
+    """A PEM file with its key, if `certfile` does not hold it."""
+    sources: tuple[str, ...] = ()
+    """Local addresses to connect from, which the clients share; () lets the system choose."""
     proxy: str | None = None
     """URL of an HTTP proxy; "" for none; None for what the environment says."""
     ping_rate: float = 30.0
@@ -100,6 +112,7 @@ class Plan:
         _check_stages(self)
         _check_model(self)
         _check_scenario(self.scenario)
+        _check_connection(self)
         try:
             self.make_websocket(self.url or "ws://127.0.0.1/")
         except (TypeError, ValueError) as error:
@@ -153,8 +166,22 @@ class Plan:
             compress=self.compress,
             ssl_verify=not self.insecure,
             ssl_cafile=self.cafile,
+            ssl_certfile=self.certfile,
+            ssl_keyfile=self.keyfile,
             **options,
         )
+
+    def make_connect_options(self) -> dict[str, Any]:
+        """Return the arguments of `WebSocket.connect`, which are the same for all clients."""
+        # Pings are the members' own, for they are timed; they are sent at polls.
+        poll = min(self.poll, self.ping_rate) if self.ping_rate else self.poll
+        return {
+            "poll": poll,
+            "ping_rate": 0,
+            "ping_timeout": self.ping_timeout,
+            "open_timeout": self.open_timeout,
+            "close_timeout": self.close_timeout,
+        }
 
     def to_dict(self) -> dict[str, Any]:
         """Return every option for JSON; what may be secret is hidden."""
@@ -164,6 +191,7 @@ class Plan:
         ]
         data["url"] = None if self.url is None else hide_secrets(self.url)
         data["proxy"] = redact_url(self.proxy) if self.proxy else self.proxy
+        data["sources"] = list(self.sources)
         data["stages"] = [list(stage) for stage in self.stages]
         data["subprotocols"] = hide_tokens(self.subprotocols)
         data["thresholds"] = list(self.thresholds)
@@ -279,3 +307,15 @@ def _check_scenario(scenario: str) -> None:
             f"there is no scenario {scenario!r}: take one of {', '.join(BUILT_IN)}, "
             "or file.py:function for your own"
         )
+
+
+def _check_connection(plan: Plan) -> None:
+    if plan.keyfile is not None and plan.certfile is None:
+        raise PlanError(f"keyfile {plan.keyfile} needs the certificate that it is for: give both")
+    for source in plan.sources:
+        try:
+            ip_address(source)
+        except ValueError:
+            raise PlanError(
+                f"sources must be addresses of this machine, such as 192.0.2.7, not {source!r}"
+            ) from None

@@ -59,18 +59,18 @@ def allow_open_files(plan: Plan) -> None:
 
 
 def check_ports(plan: Plan) -> str | None:
-    """Compare the clients with the local ports that there are for one address."""
+    """Compare the clients with the local ports that there are for one address of the server."""
     try:
         first, last = map(int, PORT_RANGE.read_text().split())
     except (OSError, ValueError):
         return None
-    ports, clients = last - first + 1, plan.most_clients
+    ports, clients = (last - first + 1) * max(1, len(plan.sources)), plan.most_clients
     if clients <= ports:
         return None
     text = (
         f"{clients:,} clients need as many local ports for one address of the server, and there "
         f"are {ports:,}: widen the range (as root: `sysctl net.ipv4.ip_local_port_range="
-        f"'10240 65535'`), or take fewer clients"
+        f"'10240 65535'`), connect from several addresses (`--source`), or take fewer clients"
     )
     if plan.arrivals is None and plan.proxy is None and _is_one_address(plan.url):
         raise PreflightError(text)

@@ -24,6 +24,7 @@ from gevent.os import make_nonblocking, nb_read
 
 from lomond_gevent.load.metrics import Delta
 from lomond_gevent.load.pacer import MOMENT
+from lomond_gevent.load.plan import LoadError
 
 _LENGTH = struct.Struct("!I")
 _GO, _STOP, _CONNECTED = b"g", b"s", b""
@@ -47,7 +48,12 @@ class Child:
         reader, report = os.pipe()
         control, writer = os.pipe()
         self.descriptors = (reader, writer)
-        self.pid = os.fork()
+        try:
+            self.pid = os.fork()
+        except OSError:
+            for descriptor in (reader, report, control, writer):
+                os.close(descriptor)
+            raise
         if self.pid == 0:
             for descriptor in (reader, writer, *(d for s in siblings for d in s.descriptors)):
                 os.close(descriptor)
@@ -116,14 +122,19 @@ def run_processes(
     """Run each work in a process of its own; return their last reports, and how many died.
 
     `collect` gets what all of them report for the same second. Setting `stop` ends them
-    gracefully; an exception in here ends them at once.
+    gracefully; an exception in here ends them at once. Raises LoadError where one is not to be had.
     """
     children: list[Child] = []
     changed = Event()
     listeners: list[gevent.Greenlet] = []
     try:
-        for work in works:
-            children.append(Child(work, children))
+        for number, work in enumerate(works, start=1):
+            try:
+                children.append(Child(work, children))
+            except OSError as error:
+                raise LoadError(
+                    f"process {number} of {len(works)} could not be forked ({error.strerror})"
+                ) from error
         # From here on there may be a hub: all forks are done.
         listeners = [gevent.spawn(child.listen, changed.set) for child in children]
         stop.rawlink(lambda _stop: changed.set())

@@ -20,12 +20,16 @@ HISTOGRAMS = (
     "rtt",
     "rtt.service",
     "delivery",
+    "delivery.service",
     "ping",
     "first_message",
     "session",
     "lag",
 )
 """Every histogram that a result has, filled or not; a user's timers are "timer.<name>"."""
+
+MAIN_LATENCIES = ("rtt", "delivery", "ping", "connect")
+"""What a scenario is about is the first of these that was measured."""
 
 COUNTS = (
     "connections.attempted",
@@ -45,6 +49,17 @@ COUNTS = (
 )
 """Every count that a result has. Bytes are those of payloads; `sends.behind` is how many
 messages of the schedule had not left when the load ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """One distribution of a second: how many values, and the percentiles in microseconds."""
+
+    count: int
+    p50: int
+    p90: int
+    p99: int
+    max: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +88,18 @@ class Second:
     lag_max: int
     cpu: float
     """Share of one core that this second took; of several processes, the busiest one's."""
+    latencies: dict[str, Latency] = field(default_factory=dict)
+    """By name, what of `HISTOGRAMS` and of the user's timers was measured in this second; the round
+    trip has attributes of its own."""
+
+    def latency(self, name: str) -> Latency | None:
+        """Return a distribution by its name, the round trip too; None if nothing was measured."""
+        if name != "rtt":
+            return self.latencies.get(name)
+        if not self.rtt_count:
+            return None
+        values = (self.rtt_p50, self.rtt_p90, self.rtt_p99, self.rtt_max)
+        return Latency(self.rtt_count, *(value or 0 for value in values))
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +119,8 @@ class Live:
     lag: int
     """The longest lag of the last second, in microseconds."""
     cpu: float
+    main: str = "rtt"
+    """The first of `MAIN_LATENCIES` that was measured so far."""
 
 
 @dataclass(frozen=True, slots=True)

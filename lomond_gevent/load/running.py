@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import resource
 import ssl
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from time import time
 from typing import Any
@@ -20,8 +21,11 @@ from lomond_gevent.load.preflight import check_machine
 from lomond_gevent.load.processes import Work, run_processes
 from lomond_gevent.load.result import Result
 from lomond_gevent.load.scenarios import Scenario, find_scenario
+from lomond_gevent.load.scripted import imports_beside
 from lomond_gevent.load.server import EmbeddedServer
-from lomond_gevent.load.swarm import Share, Swarm
+from lomond_gevent.load.share import Share
+from lomond_gevent.load.sources import check_sources
+from lomond_gevent.load.swarm import Swarm
 
 INTERRUPTED = "interrupted"
 
@@ -39,22 +43,27 @@ def run(plan: Plan, *, observer: Observer | None = None, stop: Event | None = No
     Raises:
         PlanError: the plan, its scenario file or its thresholds are wrong, or the machine does
             not allow it (PreflightError); no connection was made.
+        LoadError: the embedded server did not start, or no process could be forked.
     """
     check_thresholds(plan)
-    check_authorities(plan)
-    scenario = find_scenario(plan)
+    check_certificates(plan)
+    check_sources(plan.sources)
+    with imports_beside(plan.scenario) if plan.is_custom else nullcontext():
+        return _carry_out(plan, find_scenario(plan), observer, stop or Event())
+
+
+def _carry_out(plan: Plan, scenario: Scenario, observer: Observer | None, stop: Event) -> Result:
     if plan.processes > 1 and get_hub_if_exists() is not None:
         raise PlanError(
             f"processes {plan.processes} are forked, which has to happen before gevent is used "
             "in this process: call run() first, or in a process of its own"
         )
     findings = check_machine(plan)
-    stop = stop or Event()
     collector = Collector(plan, findings, observer)
     with chosen_server(plan, scenario) as url:
         started = time()
-        carry_out = _run_here if plan.processes == 1 else _run_forked
-        last = carry_out(without_detour(plan), url, scenario, collector, stop)
+        run_all = _run_here if plan.processes == 1 else _run_forked
+        last = run_all(without_detour(plan), url, scenario, collector, stop)
     return _make_result(collector, last, started)
 
 
@@ -71,16 +80,26 @@ def check_thresholds(plan: Plan) -> None:
         raise PlanError(str(error)) from None
 
 
-def check_authorities(plan: Plan) -> None:
-    """Raise PlanError for a file of authorities that cannot be read, before every client fails."""
-    if plan.cafile is None:
-        return
-    try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(plan.cafile)
-    except OSError as error:
-        raise PlanError(
-            f"cafile {plan.cafile} cannot be read ({error}): give a file of certificates, as PEM"
-        ) from None
+def check_certificates(plan: Plan) -> None:
+    """Raise PlanError for a file of certificates that is of no use, before every client fails."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if plan.cafile is not None:
+        try:
+            context.load_verify_locations(plan.cafile)
+        except OSError as error:
+            raise PlanError(
+                f"cafile {plan.cafile} cannot be read ({error}): "
+                "give a file of certificates, as PEM"
+            ) from None
+    if plan.certfile is not None:
+        try:
+            # A passphrase is not asked for: thousands of clients could not type it either.
+            context.load_cert_chain(plan.certfile, plan.keyfile, password="")
+        except OSError as error:
+            raise PlanError(
+                f"certfile {plan.certfile} cannot be used ({error}): give the certificate as PEM, "
+                "and its key, not encrypted, in the same file or as keyfile"
+            ) from None
 
 
 def without_detour(plan: Plan) -> Plan:
@@ -157,4 +176,6 @@ def _make_result(collector: Collector, last: list[Delta], started: float) -> Res
 
 def measure_peak_memory() -> int:
     """Return the most that this process has ever had in memory, in bytes."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    size = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # Kibibytes, but for macOS.
+    return size if sys.platform == "darwin" else size * 1024

@@ -3,7 +3,7 @@
 | scenario | what a client does |
 |---|---|
 | connect | connects, closes, thinks, connects again: a storm; a failure is not waited for |
-| idle | stays connected, with pings |
+| idle | stays connected, with pings; what a server pushes is counted |
 | echo | see `echo` |
 | flood | receives as fast as the server sends |
 | fanout | see `fanout` |
@@ -62,8 +62,8 @@ class ConnectMember(Member):
                 self.swarm.rest(max(think, 0.0 if is_ready else PAUSE))
 
 
-class FloodMember(Member):
-    """Receives, and counts what comes while the load is on."""
+class Listener(Member):
+    """Stays connected, and counts what comes while the load is on."""
 
     __slots__ = ("_has_begun",)
 
@@ -102,8 +102,8 @@ def find_scenario(plan: Plan) -> Scenario:
         return Scenario(make_scripted(load_function(plan.scenario)), "/echo", connects_first=False)
     return {
         "connect": Scenario(ConnectMember, "/echo", connects_first=False),
-        "idle": Scenario(Member, "/echo"),
+        "idle": Scenario(Listener, "/echo"),
         "echo": Scenario(ClosedEcho if plan.rate is None else OpenEcho, "/echo"),
-        "flood": Scenario(FloodMember, f"/flood?size={plan.size}"),
+        "flood": Scenario(Listener, f"/flood?size={plan.size}"),
         "fanout": Scenario(make_fanout(), "/fanout"),
     }[plan.scenario]

@@ -9,6 +9,7 @@ import importlib.util
 import sys
 import traceback
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -104,10 +105,26 @@ def make_scripted(function: Function) -> Callable[[Swarm, int], Member]:
     return make_member
 
 
+@contextmanager
+def imports_beside(scenario: str) -> Iterator[None]:
+    """Let the file of a scenario import what lies beside it, for as long as the block runs.
+
+    That is as long as the load: functions may import when they are called.
+    """
+    folder = str(Path(scenario.rpartition(":")[0]).resolve().parent)
+    sys.path.insert(0, folder)
+    try:
+        yield
+    finally:
+        # Unless the file has taken it away itself.
+        with suppress(ValueError):
+            sys.path.remove(folder)
+
+
 def load_function(scenario: str) -> Function:
     """Return the function that "file.py:function" names.
 
-    The file may import what lies beside it. Raises PlanError, with the line that is wrong.
+    Raises PlanError, with the line that is wrong. See `imports_beside` for what it may import.
     """
     file, _, name = scenario.rpartition(":")
     path = Path(file).resolve()
@@ -117,7 +134,6 @@ def load_function(scenario: str) -> Function:
     assert spec is not None and spec.loader is not None, "it ends in .py"
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
-    sys.path.insert(0, str(path.parent))
     try:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:  # whatever the user's file raises is a bad plan
@@ -128,8 +144,6 @@ def load_function(scenario: str) -> Function:
         raise PlanError(
             f"the scenario file {file} does not import: {type(error).__name__}: {error} ({where})"
         ) from error
-    finally:
-        sys.path.remove(str(path.parent))
     function = getattr(module, name, None)
     if not callable(function):
         known = ", ".join(

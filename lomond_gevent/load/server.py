@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from types import TracebackType
 
-from lomond_gevent.load.plan import PlanError
+from lomond_gevent.load.plan import LoadError, PlanError
 
 PROGRAM = Path(__file__).with_name("server_program.py")
 # How long it may take to end, in seconds.
@@ -19,7 +19,7 @@ class EmbeddedServer:
     """A server on a free port of the loopback, for as long as the `with` block runs.
 
     It is a process of its own, and ends when its standard input does, whatever becomes of us.
-    Raises PlanError where picows is not installed, or it does not start.
+    Raises PlanError where picows is not installed, LoadError where it does not start.
     """
 
     def __init__(self) -> None:
@@ -48,7 +48,7 @@ class EmbeddedServer:
                 self._end()
         if not self.url:
             code = self._process.returncode
-            raise PlanError(f"the embedded server did not start (exit code {code})")
+            raise LoadError(f"the embedded server did not start (exit status {code})")
         return self
 
     def __exit__(

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from itertools import takewhile
 from random import Random
 from time import monotonic as clock
@@ -24,6 +23,8 @@ from lomond_gevent.load.messages import Messages
 from lomond_gevent.load.metrics import Delta, Metrics
 from lomond_gevent.load.pacer import MOMENT, Agenda, Pacer, Schedule
 from lomond_gevent.load.plan import Plan
+from lomond_gevent.load.share import Share
+from lomond_gevent.load.sources import make_session_classes
 from lomond_gevent.load.stages import Course
 from lomond_gevent.load.watch import SWEEP, Watch
 
@@ -41,18 +42,6 @@ GROUP = 100
 SHORT_PATIENCE = 1.0
 # How long after the time-outs of the clients themselves they are taken down, in seconds.
 GRACE = 1.0
-
-
-@dataclass(frozen=True)
-class Share:
-    """Which part of a plan a process carries out: number `index` of `count` processes."""
-
-    index: int = 0
-    count: int = 1
-
-    def of(self, clients: int) -> int:
-        """Return how many of so many clients are this process's."""
-        return clients // self.count + (self.index < clients % self.count)
 
 
 class Swarm:
@@ -82,13 +71,14 @@ class Swarm:
         """How many are connected."""
         self.is_interrupted = False
         self.members: set[Member] = set()
-        self.connect_options = make_connect_options(plan)
+        self.connect_options = plan.make_connect_options()
+        self.session_classes = make_session_classes(plan.sources)
         self.course = plan.course
         self.pacer = Pacer(Agenda())
         self._url = url
         self._scenario = scenario
         self._await_start = await_start
-        self._numbers = iter(range(self.share.index << 24, (self.share.index + 1) << 24))
+        self._numbers = self.share.numbers()
         # The newest leave first.
         self._present: list[Member] = []
         self._unsettled: set[Member] = set()
@@ -210,10 +200,9 @@ class Swarm:
             if missing == 0 and not self._leads_clients:
                 self._over.wait(end - now)
                 continue
-            self._hire(min(missing, GROUP))
-            for _ in range(-missing):
-                self._present.pop().leave()
-            self._over.wait(min(PULSE, end - now))
+            self._hire(missing)
+            self._in_groups([self._present.pop() for _ in range(-missing)], lambda m: m.leave())
+            self._over.wait(max(MOMENT, min(PULSE, end - clock())))
 
     def _connect_all(self) -> None:
         wanted, most_at_once = self.wanted, 2 * self.plan.connect_concurrency
@@ -244,8 +233,7 @@ class Swarm:
         clients = self.plan.clients
         share = self.share.of(clients) / clients
         # Processes take turns, as the clients of each do.
-        offset = (self.share.index + 0.5) / self.share.count
-        times = (now + time for time in self.course.times(offset, share))
+        times = (now + time for time in self.course.times(self.share.offset, share))
         end = now + self.course.duration
         step = 1 if self.plan.phase_spread else self.share.of(clients)
         return Schedule(takewhile(lambda time: time < end, times), self._skip, step)
@@ -264,10 +252,14 @@ class Swarm:
     # ---- clients come and go ------------------------------------------------------------------
 
     def _hire(self, count: int) -> None:
-        for _ in range(count):
+        for number in range(1, count + 1):
+            if self.is_interrupted:
+                return
             member = self._spawn(None)
             self._present.append(member)
             self._unsettled.add(member)
+            if not number % GROUP:
+                gevent.sleep(MOMENT)
 
     def _spawn(self, intended: float | None) -> Member:
         member = self._scenario.make_member(self, next(self._numbers))
@@ -278,10 +270,9 @@ class Swarm:
     def _welcome_arrivals(self) -> None:
         assert self._began is not None
         began, end = self._began, self._began + self.course.duration
-        offset = (self.share.index + 0.5) / self.share.count
         lifetime = self.plan.lifetime
         guests: deque[tuple[float, Member]] = deque()
-        arrivals = self.course.times(offset, 1 / self.share.count)
+        arrivals = self.course.times(self.share.offset, 1 / self.share.count)
         due = began + next(arrivals, end)
         while (now := clock()) < end and not self.is_interrupted:
             while due <= now:
@@ -305,18 +296,18 @@ class Swarm:
         # All at once: those who are busy close by themselves, with their next answer.
         for member in self.members:
             member.is_leaving = True
-        self._in_groups(lambda member: member.leave())
+        self._in_groups(list(self.members), lambda member: member.leave())
         # Until a sweep has seen that what was sent last has timed out.
         patience = self.plan.request_timeout + 2 * SWEEP
         self._await_members(SHORT_PATIENCE if self.is_interrupted else patience)
-        self._in_groups(lambda member: member.hang_up())
+        self._in_groups(list(self.members), lambda member: member.hang_up())
         self._await_members(self.plan.close_timeout + GRACE)
         # It may be a long walk, and nothing is timed any more.
         if isinstance(self.pacer.work, Schedule):
             self.metrics.sends_behind += self.pacer.work.count_overdue(self.ended)
 
-    def _in_groups(self, action: Callable[[Member], None]) -> None:
-        for number, member in enumerate(list(self.members), start=1):
+    def _in_groups(self, members: list[Member], action: Callable[[Member], None]) -> None:
+        for number, member in enumerate(members, start=1):
             action(member)
             if not number % GROUP:
                 gevent.sleep(MOMENT)
@@ -331,16 +322,3 @@ class Swarm:
         gevent.killall(greenlets, block=False)  # raw ones cannot be joined
         while not all(greenlet.dead for greenlet in greenlets) and clock() < deadline:
             gevent.sleep(GLANCE)
-
-
-def make_connect_options(plan: Plan) -> dict[str, Any]:
-    """Return the arguments of `WebSocket.connect` that are the same for all."""
-    # Pings are the members' own, for they are timed; they are sent at polls.
-    poll = min(plan.poll, plan.ping_rate) if plan.ping_rate else plan.poll
-    return {
-        "poll": poll,
-        "ping_rate": 0,
-        "ping_timeout": plan.ping_timeout,
-        "open_timeout": plan.open_timeout,
-        "close_timeout": plan.close_timeout,
-    }

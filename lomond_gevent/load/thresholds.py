@@ -186,7 +186,9 @@ def error_share(result: Result) -> float | None:
     wanted = counts.get("messages.sent", 0)
     if result.plan.scenario == "fanout":
         delivered = result.histograms["delivery"].count if "delivery" in result.histograms else 0
-        wanted = delivered + counts.get("requests.timed_out", 0) + unfinished
+        # Late ones have timed out as well.
+        missing = counts.get("requests.timed_out", 0) - counts.get("requests.late", 0)
+        wanted = delivered + missing + unfinished
     tried = counts.get("connections.attempted", 0) + wanted + unsent
     failed = count_errors(result) + unsent + unfinished
     return min(1.0, failed / tried) if tried else None

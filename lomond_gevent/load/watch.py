@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 # How often, in seconds, the lag is measured, and the deadlines are looked at.
 TICK = 0.02
 SWEEP = 0.2
+# How often the figures are reported, in seconds.
+SECOND = 1.0
 
 
 def sleep_until(due: float) -> None:
@@ -80,7 +82,7 @@ class Watch:
                     member.check_deadline(now)
 
     def _count_seconds(self) -> None:
-        due = self._started + 1.0
+        due = self._started + SECOND
         while True:
             sleep_until(due)
             try:
@@ -89,7 +91,7 @@ class Watch:
                 self.failure = error
                 self._swarm.interrupt()
                 return
-            due = max(due + 1.0, clock())
+            due = max(due + SECOND, clock())
 
     def _look(self, is_last: bool = False) -> Delta:
         swarm, now, cpu = self._swarm, clock(), process_time()

@@ -107,6 +107,14 @@ def test_the_protocol_works_with_io_of_ones_own(echo_server: EchoServer) -> None
     assert lines[-1] == "Disconnected(reason='closed', graceful=True)"
 
 
+def test_a_load_scenario_of_ones_own_has_its_checks_counted_and_its_orders_timed() -> None:
+    lines = run_example("load_scenario")
+
+    assert lines[0].startswith("the item is as ordered: ")
+    assert lines[0].endswith(" passed, 0 failed")
+    assert lines[1].startswith("95 % of the orders took less than ")
+
+
 def test_io_of_ones_own_takes_forty_lines() -> None:
     text = (EXAMPLES / "own_io.py").read_text(encoding="utf-8")
 

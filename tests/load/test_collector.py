@@ -9,6 +9,7 @@ import pytest
 from lomond_gevent.load.collector import Collector, judge
 from lomond_gevent.load.metrics import Delta, Metrics, Tally
 from lomond_gevent.load.plan import Plan
+from lomond_gevent.load.result import Latency
 
 
 def tally_of(**histograms: list[int]) -> Tally:
@@ -43,6 +44,33 @@ def delta_of(elapsed: float, since_began: float | None, **more: Any) -> Delta:
     figures = {"clients": 1, "wanted": 1, "lag_max": 0, "cpu_seconds": 0.1, "cpu": 0.1}
     times = {"elapsed": elapsed, "since_began": since_began, "is_last": False}
     return Metrics().take() | figures | times | more
+
+
+def test_a_second_has_all_latencies_that_were_measured_in_it() -> None:
+    metrics, seen = Metrics(), []
+    metrics.delivery.record(2000)
+    metrics.timers["pay"].record(300, count=9)
+    metrics.session.record(1)
+    collector = Collector(Plan(), [], lambda second, live: seen.append((second, live)))
+
+    collector.add([delta_of(1.0, 1.0, **metrics.take())])
+
+    (second, live), latency = seen[0], Latency(9, 300, 300, 300, 300)
+    assert set(second.latencies) == {"delivery", "timer.pay"}
+    assert second.latency("timer.pay") == latency
+    assert (second.latency("rtt"), live.main) == (None, "delivery")
+
+
+def test_the_round_trip_of_a_second_has_its_own_attributes() -> None:
+    metrics = Metrics()
+    metrics.rtt.record(300, count=9)
+    collector = Collector(Plan(), [], None)
+
+    collector.add([delta_of(1.0, 1.0, **metrics.take())])
+
+    second = collector.series[0]
+    assert (second.rtt_count, second.rtt_max, second.latencies) == (9, 300, {})
+    assert second.latency("rtt") == Latency(9, 300, 300, 300, 300)
 
 
 def test_how_long_the_load_was_on_is_known_before_its_end() -> None:

@@ -6,7 +6,7 @@ import json
 from math import ceil
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lomond_gevent.load.histogram import HIGHEST, Histogram
@@ -46,6 +46,7 @@ def test_json_brings_the_same_histogram_back(values: list[int]) -> None:
     assert Histogram.from_dict(json.loads(json.dumps(histogram.to_dict()))) == histogram
 
 
+@settings(max_examples=25)  # each makes two histograms of 180 KiB
 @given(durations)
 def test_hdrhistogram_holds_exactly_the_same_counts(values: list[int]) -> None:
     pytest.importorskip("hdrh.histogram")

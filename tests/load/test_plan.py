@@ -35,6 +35,7 @@ from lomond_gevent.load import Plan, PlanError
         ({"processes": 3, "clients": 2}, "processes 3 are more than clients 2"),
         ({"url": "http://example.org/"}, "http"),
         ({"headers": (("Bad Name", "x"),)}, "header name must be a token"),
+        ({"keyfile": "key.pem"}, "keyfile key.pem needs the certificate that it is for"),
         ({"poll": 0}, "poll must be a number, more than 0"),
     ],
 )

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import subprocess
 import sys
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import gevent
 import pytest
+from gevent.event import Event
 
-from lomond_gevent.load import Plan, PlanError, run
+from lomond_gevent.load import LoadError, Plan, PlanError, processes, run
 
 pytestmark = pytest.mark.loopback
+
+Test = TypeVar("Test", bound=Callable[..., object])
 
 PROGRAM = """
 import json, os, signal, sys
 from gevent.event import Event
-from lomond_gevent.load import Plan, processes, run
-processes.LONGEST_SILENCE = 3.0
+from lomond_gevent.load import Plan, processes, run, watch
+# What waits for a second waits for this, and who was silent for several of them hangs.
+watch.SECOND, processes.LONGEST_SILENCE = 0.4, 1.6
 stop, deaths = Event(), []
 def look(second, live):
     if sys.argv[2] == "stop":
@@ -41,65 +48,101 @@ print(json.dumps({
 """
 
 
-def load(action: str = "", **options: Any) -> dict[str, Any]:
-    """Run a plan in a process of its own; return its figures."""
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, json.dumps({"processes": 2, **options}), action],
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert done.returncode == 0, done.stderr
-    figures: dict[str, Any] = json.loads(done.stdout)
-    return figures
+PLANS: dict[str, tuple[str, dict[str, Any]]] = {}
+"""By the name of a test: what its program does meanwhile, and the options of its plan."""
 
 
-def test_two_processes_share_the_clients_and_nothing_is_lost_in_between() -> None:
-    figures = load(clients=11, duration=0.4, think=0.01)
+def loads(action: str = "", **options: Any) -> Callable[[Test], Test]:
+    """Give a test the figures of a load."""
 
+    def register(test: Test) -> Test:
+        PLANS[test.__name__] = (action, {"processes": 2, "clients": 4, **options})
+        return test
+
+    return register
+
+
+@pytest.fixture(scope="module")
+def outputs(request: pytest.FixtureRequest) -> dict[str, str]:
+    """Run the programs of all chosen tests side by side, each in a process of its own."""
+    chosen = {item.name for item in request.session.items}
+    programs = {
+        name: subprocess.Popen(
+            [sys.executable, "-c", PROGRAM, json.dumps(options), action],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for name, (action, options) in PLANS.items()
+        if name in chosen
+    }
+    return {name: program.communicate(timeout=60)[0] for name, program in programs.items()}
+
+
+@pytest.fixture
+def figures(outputs: dict[str, str], request: pytest.FixtureRequest) -> dict[str, Any]:
+    """What the load of this test came to; its program's standard error is the test's."""
+    text = outputs[request.node.name]
+    assert text, "the program has failed: see its standard error"
+    found: dict[str, Any] = json.loads(text)
+    return found
+
+
+@loads(clients=11, duration=0.4, think=0.01)
+def test_two_processes_share_the_clients_and_nothing_is_lost_in_between(
+    figures: dict[str, Any],
+) -> None:
     assert figures["counts"]["connections.opened"] == 11
     assert figures["counts"]["connections.closed"] == 11
     assert figures["rtt"] == figures["counts"]["messages.received"] == figures["series"] > 50
     assert figures["errors"] == []
 
 
-def test_two_processes_share_the_rate() -> None:
-    figures = load(clients=4, duration=0.5, rate=100)
+def test_a_process_that_cannot_be_forked_is_told_and_leaves_nothing_behind(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse() -> int:
+        raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
 
+    monkeypatch.setattr(processes.os, "fork", refuse)
+    before = len(os.listdir("/proc/self/fd"))
+
+    with pytest.raises(LoadError, match="process 1 of 2 could not be forked"):
+        processes.run_processes([lambda *_: None] * 2, lambda _: None, Event())
+
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+@loads(duration=0.5, rate=100)
+def test_two_processes_share_the_rate(figures: dict[str, Any]) -> None:
     assert figures["counts"]["messages.sent"] == pytest.approx(50, abs=4)
 
 
-def test_fanout_reaches_the_clients_of_the_other_process() -> None:
-    figures = load(clients=6, duration=0.5, scenario="fanout", think=0.05)
-
+@loads(clients=6, duration=0.5, scenario="fanout", think=0.05)
+def test_fanout_reaches_the_clients_of_the_other_process(figures: dict[str, Any]) -> None:
     assert figures["delivery"] == 6 * figures["counts"]["messages.sent"] > 0
 
 
-def test_stop_ends_all_processes_gracefully() -> None:
-    figures = load("stop", clients=4, duration=60, think=0.05)
-
+@loads("stop", duration=60, think=0.05)
+def test_stop_ends_all_processes_gracefully(figures: dict[str, Any]) -> None:
     assert figures["interrupted"] and figures["duration"] < 10
     assert figures["counts"]["connections.closed"] == figures["clients"] == 4
 
 
-def test_a_process_that_dies_is_an_error() -> None:
-    figures = load("SIGKILL 1", clients=4, duration=1.2, think=0.05)
-
+@loads("SIGKILL 1", duration=0.8, think=0.05)
+def test_a_process_that_dies_is_an_error(figures: dict[str, Any]) -> None:
     assert ["process", "died", 1] in figures["errors"]
     assert figures["counts"]["connections.closed"] == 2
 
 
-def test_where_all_processes_die_what_they_had_reported_is_told() -> None:
-    figures = load("SIGKILL 2", clients=4, duration=60, think=0.05)
-
+@loads("SIGKILL 2", duration=60, think=0.05)
+def test_where_all_processes_die_what_they_had_reported_is_told(figures: dict[str, Any]) -> None:
     assert ["process", "died", 2] in figures["errors"]
-    assert 0.5 < figures["duration"] < 30
+    assert 0 < figures["duration"] < 30
     assert figures["rtt"] > 0
 
 
-def test_a_process_that_hangs_is_ended_and_counts_as_one_that_died() -> None:
-    figures = load("SIGSTOP 1", clients=4, duration=1.2, think=0.05)
-
+@loads("SIGSTOP 1", duration=0.8, think=0.05)
+def test_a_process_that_hangs_is_ended_and_counts_as_one_that_died(figures: dict[str, Any]) -> None:
     assert ["process", "died", 1] in figures["errors"]
     assert figures["counts"]["connections.closed"] == 2
 

@@ -9,7 +9,7 @@ import gevent
 import pytest
 from gevent.event import Event
 
-from lomond_gevent.load import Live, Plan, Result, Second, run
+from lomond_gevent.load import Live, Plan, Result, Second, run, watch
 from lomond_gevent.load.server import EmbeddedServer
 from tests.helpers.certificates import Certificates
 from tests.helpers.echo_server import EchoServer
@@ -36,20 +36,21 @@ def check_life(result: Result, clients: int) -> None:
 
 @pytest.mark.parametrize("options", [{}, {"binary": True}, {"think": 0.05}, {"size": 5}])
 def test_echo_closed(server: str, options: dict[str, Any]) -> None:
-    result = run(Plan(url=f"{server}/echo", clients=20, duration=0.3, **options))
+    result = run(Plan(url=f"{server}/echo", clients=20, duration=0.15, **options))
 
     check_life(result, 20)
     trips = result.histograms["rtt"].count
     assert trips == result.counts["messages.sent"] == result.counts["messages.received"] > 40
     assert result.counts["bytes.received"] == trips * result.plan.size
-    assert (result.model, result.duration) == ("closed", pytest.approx(0.3, abs=0.2))
+    assert (result.model, result.duration) == ("closed", pytest.approx(0.15, abs=0.15))
     assert result.histograms["connect"].count == result.histograms["connect.upgrade"].count == 20
 
 
 def test_think_time_bounds_the_rate(server: str) -> None:
     result = run(Plan(url=f"{server}/echo", clients=4, duration=0.6, think=0.1))
 
-    assert 12 <= result.histograms["rtt"].count <= 24
+    # Each message may leave a millisecond early: the seventh of a client at 594 ms at the soonest.
+    assert 12 <= result.histograms["rtt"].count <= 4 * 7
 
 
 @pytest.mark.parametrize("options", [{}, {"phase_spread": False}, {"ramp": 0.2}])
@@ -73,11 +74,11 @@ def test_what_was_due_before_the_first_client_of_a_ramp_came_was_not_skipped(ser
 
 
 def test_the_rate_follows_stages(server: str) -> None:
-    stages = ((0.25, 200.0), (0.25, 0.0))
+    stages = ((0.2, 250.0), (0.2, 0.0))
     result = run(Plan(url=f"{server}/echo", clients=5, rate=0.0, stages=stages))
 
     assert result.counts["messages.sent"] == pytest.approx(50, abs=2)
-    assert result.duration == pytest.approx(0.5, abs=0.2)
+    assert result.duration == pytest.approx(0.4, abs=0.2)
 
 
 def test_the_number_of_clients_follows_stages(server: str) -> None:
@@ -99,7 +100,7 @@ def test_clients_arrive_on_schedule_and_live_for_their_time(server: str) -> None
 
 
 def test_connect_is_a_storm(server: str) -> None:
-    result = run(Plan(url=f"{server}/echo", clients=5, duration=0.3, scenario="connect"))
+    result = run(Plan(url=f"{server}/echo", clients=5, duration=0.15, scenario="connect"))
 
     opened = result.counts["connections.opened"]
     assert opened == result.counts["connections.closed"] == result.histograms["connect"].count
@@ -114,7 +115,7 @@ def test_connect_on_a_schedule_of_arrivals(server: str) -> None:
 
 
 def test_idle_holds_and_pings(server: str) -> None:
-    plan = Plan(url=f"{server}/echo", clients=10, duration=0.4, scenario="idle", ping_rate=0.1)
+    plan = Plan(url=f"{server}/echo", clients=10, duration=0.25, scenario="idle", ping_rate=0.05)
     result = run(plan)
 
     check_life(result, 10)
@@ -123,7 +124,7 @@ def test_idle_holds_and_pings(server: str) -> None:
 
 
 def test_flood_receives(server: str) -> None:
-    plan = Plan(url=f"{server}/flood?size=32", clients=2, duration=0.2, scenario="flood")
+    plan = Plan(url=f"{server}/flood?size=32", clients=2, duration=0.1, scenario="flood")
     result = run(plan)
 
     check_life(result, 2)
@@ -132,15 +133,15 @@ def test_flood_receives(server: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "options", [{"think": 0.02}, {"rate": 50.0}, {"think": 0.02, "binary": True}]
+    "options", [{"think": 0.02}, {"rate": 60.0}, {"think": 0.02, "binary": True}]
 )
 def test_fanout_reaches_everybody(server: str, options: dict[str, Any]) -> None:
-    plan = Plan(url=f"{server}/fanout", clients=10, duration=0.3, scenario="fanout", **options)
+    plan = Plan(url=f"{server}/fanout", clients=10, duration=0.15, scenario="fanout", **options)
     result = run(plan)
 
     check_life(result, 10)
     sent = result.counts["messages.sent"]
-    assert sent >= 4
+    assert sent >= 3
     assert result.counts["messages.received"] == result.histograms["delivery"].count == 10 * sent
 
 
@@ -159,15 +160,16 @@ def test_tls_has_its_own_histogram(tls_echo_server: EchoServer, certificates: Ce
     assert result.histograms["connect.tls"].count == 3
 
 
-def test_an_observer_sees_each_second(server: str) -> None:
+def test_an_observer_sees_each_second(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "SECOND", 0.2)
     seen: list[tuple[Second, Live]] = []
-    plan = Plan(url=f"{server}/echo", clients=5, duration=1.1, think=0.1)
+    plan = Plan(url=f"{server}/echo", clients=5, duration=0.3, think=0.05)
 
     result = run(plan, observer=lambda second, live: seen.append((second, live)))
 
     second, live = seen[0]
     assert (second.clients, live.clients, live.wanted) == (5, 5, 5)
-    assert 0 < live.remaining < 1.1 and second.rtt_count > 0
+    assert 0 < live.remaining < 0.3 and second.rtt_count > 0
     assert second.rtt_p50 is not None and second.rtt_max is not None
     assert sum(s.received for s in result.series) == result.counts["messages.received"]
 
@@ -194,7 +196,9 @@ def test_stop_while_connecting_ends_it_as_well() -> None:
     assert result.counts["connections.opened"] == 0
 
 
-def test_an_exception_leaves_nothing_running(server: str) -> None:
+def test_an_exception_leaves_nothing_running(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "SECOND", 0.1)
+
     def fail(_second: Second, _live: Live) -> None:
         raise RuntimeError("the observer is broken")
 

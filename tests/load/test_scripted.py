@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from textwrap import dedent
@@ -97,7 +98,7 @@ def test_a_request_without_an_answer_is_timed_out(tmp_path: Path, server: str) -
         tmp_path,
         server,
         """
-        from lomond_gevent.load.client import RequestTimeout
+        from lomond_gevent.load import RequestTimeout
         def scenario(client):
             client.connect()
             try:
@@ -131,6 +132,28 @@ def test_a_failed_check_and_an_exception_are_errors(tmp_path: Path, server: str)
     assert any("LookupError: no such thing (mine.py:5)" in text for text in result.warnings)
 
 
+def test_a_function_may_import_what_lies_beside_its_file_while_it_runs(
+    tmp_path: Path, server: str
+) -> None:
+    (tmp_path / "beside_the_scenario.py").write_text("ANSWER = 42")
+    path = list(sys.path)
+
+    result = load(
+        tmp_path,
+        server,
+        """
+        def scenario(client):
+            import beside_the_scenario
+            client.check("imported", beside_the_scenario.ANSWER == 42)
+            client.sleep(1)
+        """,
+        duration=0.1,
+    )
+
+    assert result.checks == {"imported": (2, 0)}
+    assert sys.path == path
+
+
 def test_a_function_that_exits_is_an_exception_like_any_other(tmp_path: Path, server: str) -> None:
     code = "import sys\ndef scenario(client):\n    sys.exit(3)\n"
     result = load(tmp_path, server, code, duration=0.2)
@@ -149,7 +172,7 @@ def test_messages_that_nobody_reads_do_not_hold_a_client_up(tmp_path: Path, serv
             client.sleep(0.2)
             client.close()
         """,
-        duration=1.5,
+        duration=0.6,
     )
 
     assert result.counts["connections.closed"] > 2
@@ -170,7 +193,7 @@ def test_an_answer_behind_a_thousand_others_is_found(tmp_path: Path, server: str
             client.check("dropped", client.expect() == "501")
             client.sleep(60)
         """,
-        duration=1.5,
+        duration=1.0,
     )
 
     assert result.checks["last"] == (2, 0)
@@ -182,7 +205,7 @@ def test_using_a_client_that_is_not_connected_ends_that_run(tmp_path: Path, serv
         tmp_path,
         server,
         """
-        from lomond_gevent.load.client import NotConnected
+        from lomond_gevent.load import NotConnected
         def scenario(client):
             try:
                 client.send("x")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, cast
 
 import gevent
 import pytest
@@ -49,3 +50,36 @@ def test_what_had_not_left_is_counted_when_nobody_waits_for_an_answer(
         swarm.run(Event())
 
     assert clients == [0]
+
+
+def swarm_of(**options: Any) -> Swarm:
+    """Return a swarm that has nobody to connect to."""
+    plan = Plan(url="ws://127.0.0.1:9/", **options)
+    return Swarm(plan, "ws://127.0.0.1:9/", find_scenario(plan), lambda _delta: None)
+
+
+def test_a_steep_ramp_is_climbed_as_fast_as_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    hired: list[int] = []
+    swarm = swarm_of(stages=((0.01, 700.0), (0.1, 700.0)))
+
+    def hire(count: int) -> None:
+        hired.append(count)
+        swarm._present.extend([cast("Any", None)] * max(0, count))
+
+    monkeypatch.setattr(swarm, "_hire", hire)
+    swarm.run(Event())
+
+    # The first pulse may have come before the climb was over.
+    assert max(hired) > 100
+    assert sum(hired) == 700
+
+
+def test_while_many_are_hired_the_others_have_their_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    swarm, seen = swarm_of(), []
+    monkeypatch.setattr(swarm, "_spawn", lambda _intended: object())
+    gevent.spawn(lambda: seen.append(len(swarm._present)))
+
+    swarm._hire(250)
+
+    assert seen == [100]
+    assert len(swarm._present) == 250

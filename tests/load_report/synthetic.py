@@ -10,7 +10,7 @@ from typing import Any
 
 from lomond_gevent.load.histogram import Histogram
 from lomond_gevent.load.plan import Plan
-from lomond_gevent.load.result import COUNTS, HISTOGRAMS, Result, Second
+from lomond_gevent.load.result import COUNTS, HISTOGRAMS, Latency, Result, Second
 
 STALL = 40
 
@@ -81,6 +81,20 @@ def second_of(time: float, **changes: Any) -> Second:
         cpu=0.25,
     )
     return replace(second, **changes)
+
+
+LATENCY = Latency(count=40, p50=2000, p90=3000, p99=4000, max=5000)
+
+
+def result_with(*names: str, scenario: str = "fanout") -> Result:
+    """Return a result in which these were measured in its second second, and no round trip."""
+    nothing = {"rtt_count": 0, "rtt_p50": None, "rtt_p90": None, "rtt_p99": None, "rtt_max": None}
+    latencies = dict.fromkeys(names, LATENCY)
+    return result_of(
+        Plan(url="ws://127.0.0.1:9/", clients=2, duration=2.0, scenario=scenario),
+        histograms={name: histogram_of(2000, 5000) for name in names},
+        series=[second_of(1.0, **nothing), second_of(2.0, **nothing, latencies=latencies)],
+    )
 
 
 @cache

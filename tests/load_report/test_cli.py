@@ -18,7 +18,7 @@ from lomond import __version__
 from lomond_gevent.load import cli
 from lomond_gevent.load.console import LiveView, PlainLines, Silence
 from lomond_gevent.load.options import make_parser
-from lomond_gevent.load.plan import Plan, PlanError
+from lomond_gevent.load.plan import LoadError, Plan, PlanError
 from lomond_gevent.load.result import Result
 from tests.load_report.synthetic import result_of
 
@@ -65,6 +65,10 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> Iterator[Runs]:
         ("-s chat -s superchat", {"subprotocols": ("chat", "superchat")}),
         ("-k --compress", {"insecure": True, "compress": True}),
         (f"--cacert {CAFILE}", {"cafile": CAFILE}),
+        ("--cert c.pem --key k.pem", {"certfile": "c.pem", "keyfile": "k.pem"}),
+        ("--source 127.0.0.1 --source ::1", {"sources": ("127.0.0.1", "::1")}),
+        ("-o https://a.example", {"headers": (("Origin", "https://a.example"),)}),
+        ("--origin b -H A:c", {"headers": (("Origin", "b"), ("A", "c"))}),
         ("--proxy http://127.0.0.1:3128", {"proxy": "http://127.0.0.1:3128"}),
         ("--proxy=", {"proxy": ""}),
         ("--ping-rate 0 --ping-timeout 10s", {"ping_rate": 0.0, "ping_timeout": 10.0}),
@@ -78,6 +82,19 @@ def test_options_make_the_plan(runs: Runs, arguments: str, options: dict[str, An
     assert cli.main([*arguments.split(), "-q"]) == 0
 
     assert runs.plans == [Plan(**options)]
+
+
+def test_a_load_that_could_not_begin_has_failed_and_is_no_wrong_usage(
+    runs: Runs, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(**_options: object) -> None:
+        raise LoadError("the embedded server did not start (exit status 3)")
+
+    runs.act = fail
+
+    assert cli.main(["-q"]) == 1
+    told = capsys.readouterr().err
+    assert told == "lomond-load: the embedded server did not start (exit status 3)\n"
 
 
 def test_headers_are_lines_as_in_http(runs: Runs) -> None:
@@ -103,6 +120,8 @@ def test_headers_are_lines_as_in_http(runs: Runs) -> None:
         ("http://a", "bad url"),
         ("--scenario nope", "there is no scenario 'nope': take one of connect, idle"),
         ("--rate 5 --arrivals 5", "--rate 5 and arrivals 5 exclude each other"),
+        ("--source here", "--source must be addresses of this machine, such as 192.0.2.7"),
+        ("--key k.pem", "--key k.pem needs the certificate that it is for: give both"),
         ("--arrivals 5 -c 10", "--clients has no use with --arrivals: give one of them"),
         ("--stages 1s:5 -c 10", "--clients has no use with --stages, which say how many"),
         ("--stages 1s:5 -d 10", "--duration has no use with --stages, which last as long"),

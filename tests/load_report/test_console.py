@@ -13,7 +13,7 @@ from rich.console import Console
 from lomond_gevent.load.console import LiveView, PlainLines, Silence
 from lomond_gevent.load.histogram import Histogram
 from lomond_gevent.load.result import Live
-from tests.load_report.synthetic import histogram_of, second_of
+from tests.load_report.synthetic import histogram_of, result_with, second_of
 
 LIVE = Live(
     elapsed=5.0,
@@ -114,6 +114,30 @@ def test_a_plain_line_says_how_it_goes() -> None:
         "0:01 of 0:20  90 of 100 clients  500 sent/s  500 received/s  p50 1.5 ms  p99 1.99 ms"
         "  1,002 errors  lag 1.2 ms  CPU 45 %"
     ]
+
+
+def test_where_there_are_no_round_trips_the_main_latency_is_shown_by_name() -> None:
+    second, live = result_with("connect", "ping").series[1], replace(LIVE, main="ping")
+    stream = io.StringIO()
+    with PlainLines(console_to(stream)) as view:
+        view(second, live)
+
+    assert "  ping  p50 2 ms  p99 4 ms  " in stream.getvalue()
+    console = console_to(stream)
+    console.print(LiveView(console).render(second, live))
+    assert "ping, this second 2 ms 3 ms 4 ms 5 ms 40" in " ".join(stream.getvalue().split())
+
+
+def test_the_p99_of_another_latency_is_no_part_of_a_line_of_bars() -> None:
+    second = result_with("connect", "ping").series[1]
+    stream = io.StringIO()
+    with LiveView(console_to(stream, force_terminal=True)) as view:
+        view(second, replace(LIVE, main="connect"))
+        view(second, replace(LIVE, main="connect"))
+        view(second, replace(LIVE, main="ping"))
+
+        assert "p99 of 2 seconds" in stream.getvalue()
+        assert stream.getvalue().rindex("p99 of 1 second ") > stream.getvalue().index("of 2 s")
 
 
 def test_a_short_run_has_a_line_for_each_second_a_long_one_for_each_fifth() -> None:

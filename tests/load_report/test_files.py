@@ -20,9 +20,14 @@ from lomond_gevent.load.report.findings import Findings
 from lomond_gevent.load.report.hgrm import write_hgrm
 from lomond_gevent.load.report.json import make_document, read_json, read_schema, write_json
 from lomond_gevent.load.result import Result, Second
-from tests.load_report.synthetic import eventful_result, histogram_of, result_of
+from tests.load_report.synthetic import eventful_result, histogram_of, result_of, result_with
 
-RESULTS = {"eventful": eventful_result(), "small": result_of(), "bare": result_of(series=[])}
+RESULTS = {
+    "eventful": eventful_result(),
+    "small": result_of(),
+    "bare": result_of(series=[]),
+    "fan-out": result_with("delivery", "connect", "timer.log in"),
+}
 
 
 @pytest.mark.parametrize("name", RESULTS)
@@ -83,7 +88,7 @@ def test_csv_has_a_row_for_each_second_and_units_in_its_head() -> None:
     assert rows[0] == list(COLUMNS.values())
     assert "round trip p99 (us)" in rows[0]
     assert len(rows) == 121
-    assert list(COLUMNS) == [each.name for each in fields(Second)]
+    assert [*COLUMNS, "latencies"] == [each.name for each in fields(Second)]
 
 
 def test_csv_leaves_empty_what_was_not_measured() -> None:
@@ -91,6 +96,32 @@ def test_csv_leaves_empty_what_was_not_measured() -> None:
     text = write_csv(Findings(result_of(series=[nothing])))
 
     assert text.splitlines()[1] == "1.0,0,0,0,0,0,0,0,0,0,0,,,,,0,0.0"
+
+
+def test_csv_has_columns_for_whatever_was_measured() -> None:
+    rows = list(csv.DictReader(io.StringIO(write_csv(Findings(RESULTS["fan-out"])))))
+
+    assert list(rows[0])[len(COLUMNS) :][:6] == [
+        "connect count",
+        "connect p50 (us)",
+        "connect p90 (us)",
+        "connect p99 (us)",
+        "connect max (us)",
+        "delivery count",
+    ]
+    assert (rows[0]["delivery p99 (us)"], rows[1]["delivery p99 (us)"]) == ("", "4000")
+    assert rows[1]["timer.log in max (us)"] == "5000"
+
+
+def test_a_document_from_before_there_were_other_latencies_can_be_read() -> None:
+    document = make_document(Findings(result_of()))
+    for second in document["series"]:
+        del second["latencies"]
+    for option in ("certfile", "keyfile", "sources"):
+        del document["plan"][option]
+
+    jsonschema.Draft202012Validator(read_schema()).validate(document)
+    assert read_json(json.dumps(document)).series == result_of().series
 
 
 def test_hgrm_is_in_milliseconds_and_ends_with_its_moments() -> None:

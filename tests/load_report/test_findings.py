@@ -9,7 +9,7 @@ import pytest
 from lomond_gevent.load.plan import Plan
 from lomond_gevent.load.report.findings import Findings, describe_model, heading, traffic_figures
 from lomond_gevent.load.report.html import write_html
-from tests.load_report.synthetic import result_of
+from tests.load_report.synthetic import result_of, result_with
 
 TIMEOUTS = {("request", "timeout"): 3}
 MISMATCH = {("check", "mismatch"): 1}
@@ -108,7 +108,9 @@ def test_only_with_a_rate_a_round_trip_begins_when_it_was_intended(
 
     assert findings.main is not None
     assert findings.main.meaning.startswith(meaning)
-    assert ("from the intended send" in write_html(findings)) == ("rate" in options)
+    assert ("from the send that the schedule intended" in write_html(findings)) == (
+        "rate" in options
+    )
 
 
 def test_a_load_that_never_began_has_no_rates() -> None:
@@ -122,6 +124,13 @@ def test_what_tells_most_about_the_server_is_the_round_trip() -> None:
 
     assert findings.main is not None
     assert findings.main.name == "rtt"
+
+
+def test_of_those_who_are_idle_the_ping_tells_more_than_the_first_push() -> None:
+    findings = Findings(result_with("connect", "first_message", "ping", scenario="idle"))
+
+    assert findings.main is not None
+    assert findings.main.name == "ping"
 
 
 def test_the_most_frequent_errors_are_first() -> None:

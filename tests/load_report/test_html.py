@@ -15,7 +15,13 @@ from lomond_gevent.load.report.findings import Findings
 from lomond_gevent.load.report.html import write_html
 from lomond_gevent.load.report.markup import append, tag
 from lomond_gevent.load.report.plots import draw
-from tests.load_report.synthetic import eventful_result, histogram_of, result_of, second_of
+from tests.load_report.synthetic import (
+    eventful_result,
+    histogram_of,
+    result_of,
+    result_with,
+    second_of,
+)
 
 VOID = {"meta"}
 PLOTS = {plot.title: plot for plot in make_charts(Findings(eventful_result()))}
@@ -75,7 +81,7 @@ def test_every_plot_has_a_title_axes_with_labels_and_a_legend_with_values(title:
 
 def test_the_plots_are_those_that_a_load_test_is_read_by() -> None:
     assert list(PLOTS) == [
-        "Latency over time",
+        "Latency over time: round trip",
         "Latency by percentile",
         "Connecting by percentile",
         "Connections",
@@ -111,8 +117,8 @@ def test_what_the_schedule_wanted_is_the_mean_of_each_second() -> None:
 
 
 def test_the_end_of_a_line_is_that_of_the_run() -> None:
-    assert PLOTS["Latency over time"].lines[0].points[-1][0] == 120.0
-    assert PLOTS["Latency over time"].x.scale.place(120.0) == 1.0
+    assert PLOTS["Latency over time: round trip"].lines[0].points[-1][0] == 120.0
+    assert PLOTS["Latency over time: round trip"].x.scale.place(120.0) == 1.0
 
 
 def test_the_rate_of_the_last_and_shorter_second_is_one_per_second_too() -> None:
@@ -183,6 +189,37 @@ def test_a_timer_of_the_user_has_a_line_of_its_own() -> None:
     plot = next(make_charts(Findings(result_of(histograms=histograms, series=[]))))
 
     assert [line.name for line in plot.lines] == ["log in"]
+
+
+@pytest.mark.parametrize(
+    ("scenario", "measured", "titles"),
+    [
+        ("fanout", ("connect", "delivery", "ping"), ["delivery"]),
+        ("idle", ("connect", "first_message", "ping"), ["ping"]),
+        ("connect", ("connect", "connect.tcp"), ["connect"]),
+        ("a.py:f", ("connect", "timer.pay", "timer.log in"), ["connect", "log in", "pay"]),
+    ],
+)
+def test_what_a_scenario_is_about_has_a_plot_over_time(
+    scenario: str, measured: tuple[str, ...], titles: list[str]
+) -> None:
+    plots = list(make_charts(Findings(result_with(*measured, scenario=scenario))))
+    found = [plot for plot in plots if plot.title.startswith("Latency over time")]
+
+    assert [plot.title for plot in found] == [f"Latency over time: {title}" for title in titles]
+    for plot in found:
+        assert {line.name: line.points[1] for line in plot.lines} == {
+            "max": (2.0, 5000),
+            "p99": (2.0, 4000),
+            "p90": (2.0, 3000),
+            "p50": (2.0, 2000),
+        }
+
+
+def test_the_page_says_what_became_of_late_and_of_missing_answers() -> None:
+    note = PLOTS["Latency by percentile"].note
+
+    assert "late ones as well; what is never answered is an error, and in no percentile" in note
 
 
 def test_text_and_elements_keep_their_order() -> None:

@@ -6,6 +6,7 @@ import io
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from rich.console import Console
 
 from lomond_gevent.load.console import write_plainly
@@ -67,6 +68,14 @@ def test_the_open_model_tells_what_its_two_latencies_mean() -> None:
 
     assert "round trip: from the send that the schedule intended until" in text
     assert "from send: from a message's actual send" in text
+
+
+@pytest.mark.parametrize(("late", "is_told"), [(0, False), (3, True)])
+def test_what_became_of_late_answers_is_told_where_there_are_any(late: int, is_told: bool) -> None:
+    counts = {"requests.timed_out": late, "requests.late": late}
+    text = " ".join(text_of(result_of(counts=counts)).split())
+
+    assert ("what is never answered is an error, and in no percentile" in text) == is_told
 
 
 def test_errors_and_close_codes_are_told_by_kind() -> None:

@@ -70,6 +70,18 @@ def test_the_share_of_errors_of_fanout_is_one_of_deliveries() -> None:
     assert parse_threshold("errors<10%").check(result) == (False, "10 %")
 
 
+def test_a_late_delivery_was_wanted_once() -> None:
+    counts = {"connections.attempted": 0, "requests.timed_out": 5, "requests.late": 5}
+    result = result_of(
+        Plan(url="ws://127.0.0.1:9/", scenario="fanout"),
+        errors={("request", "timeout"): 5},
+        counts=counts,
+        histograms={"delivery": histogram_of(*[1000] * 50)},
+    )
+
+    assert parse_threshold("errors<=10%").check(result) == (True, "10 %")
+
+
 def test_failed_checks_are_no_errors_but_under_checks() -> None:
     result = result_of(errors={("check", "mismatch"): 1}, checks={"polite": (19, 1)})
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import cycle, groupby, pairwise
+from itertools import cycle, groupby, islice, pairwise
 from typing import TYPE_CHECKING
 
+from lomond_gevent.load.report.glossary import TIMER
 from lomond_gevent.load.report.numbers import (
     KIBI,
     format_bytes,
@@ -24,6 +25,7 @@ from lomond_gevent.load.report.scales import (
     time_unit,
     value_scale,
 )
+from lomond_gevent.load.result import MAIN_LATENCIES
 
 if TYPE_CHECKING:
     from lomond_gevent.load.plan import Plan
@@ -37,7 +39,7 @@ SHORTEST = 0.25
 OVER_TIME = ("min", "max", "last")
 BY_PERCENTILE = ("p50", "p99", "p99.9", "max")
 CONNECTING = ("connect", "connect.dns", "connect.tcp", "connect.tls", "connect.upgrade")
-ANSWERS = ("rtt", "rtt.service", "delivery", "first_message", "ping")
+ANSWERS = ("rtt", "rtt.service", "delivery", "delivery.service", "first_message", "ping")
 
 COLOURS = ("blue", "amber", "violet", "green", "red")
 
@@ -48,10 +50,10 @@ def make_charts(findings: Findings) -> Iterator[Plot]:
     """Yield the plots of a result; what was never measured has none."""
     result, timeline = findings.result, Timeline(findings.result)
     measured = {each.name: each for each in findings.measured}
-    if any(second.rtt_count for second in result.series):
-        yield latency_over_time(timeline)
+    for name in latencies_over_time(result):
+        yield latency_over_time(timeline, measured[name])
     answers = [measured[name] for name in ANSWERS if name in measured]
-    answers += [each for name, each in measured.items() if name.startswith("timer.")]
+    answers += [each for name, each in measured.items() if name.startswith(TIMER)]
     if answers:
         yield by_percentile("Latency by percentile", answers)
     connecting = [measured[name] for name in CONNECTING if name in measured]
@@ -156,21 +158,33 @@ def latency_axis(lines: Sequence[Line]) -> Axis:
     return Axis(f"latency{' (logarithmic)' if isinstance(scale, LogScale) else ''}", scale)
 
 
-def latency_over_time(timeline: Timeline) -> Plot:
-    """Return the percentiles of the round trips, second by second."""
-    readings: list[tuple[str, str, Reading]] = [
-        ("max", "red", lambda second: second.rtt_max),
-        ("p99", "amber", lambda second: second.rtt_p99),
-        ("p90", "violet", lambda second: second.rtt_p90),
-        ("p50", "blue", lambda second: second.rtt_p50),
-    ]
+def latencies_over_time(result: Result) -> Iterator[str]:
+    """Yield what has a plot over time: what the scenario is about, and each timer of the user."""
+    names = {name for second in result.series for name in second.latencies}
+    names |= {"rtt"} if any(second.rtt_count for second in result.series) else set()
+    yield from islice((name for name in MAIN_LATENCIES if name in names), 1)
+    yield from sorted(name for name in names if name.startswith(TIMER))
+
+
+def latency_over_time(timeline: Timeline, measured: Measured) -> Plot:
+    """Return the percentiles of a distribution, second by second."""
     lines = [
-        line(name, timeline.worst(read), colour, format_latency) for name, colour, read in readings
+        line(name, timeline.worst(reading_of(measured.name, name)), colour, format_latency)
+        for name, colour in (("max", "red"), ("p99", "amber"), ("p90", "violet"), ("p50", "blue"))
     ]
-    is_scheduled = timeline.result.plan.rate is not None
-    counted = "from the intended send" if is_scheduled else "from the send"
-    note = timeline.note(f"Percentiles of the round trips of each second, {counted}.", "the worst")
-    return timeline.plot("Latency over time", note, latency_axis(lines), lines, format_latency)
+    title = f"Latency over time: {measured.title.strip()}"
+    note = timeline.note(f"Percentiles of each second, {measured.meaning}.", "the worst")
+    return timeline.plot(title, note, latency_axis(lines), lines, format_latency)
+
+
+def reading_of(name: str, stat: str) -> Reading:
+    """Return what reads one value of a distribution from a second."""
+
+    def read(second: Second) -> float | None:
+        latency = second.latency(name)
+        return None if latency is None else getattr(latency, stat)
+
+    return read
 
 
 def by_percentile(title: str, measured: Sequence[Measured]) -> Plot:

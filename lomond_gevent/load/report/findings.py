@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 OK, FAILED, CROSSED = 0, 1, 99
 # The distributions that tell how a server did, the first that was measured before the others.
-MAIN_HISTOGRAMS = ("rtt", "delivery", "first_message", "ping", "connect")
+MAIN_HISTOGRAMS = ("rtt", "delivery", "ping", "first_message", "connect")
 
 # What the clients of the built-in scenarios do, again and again.
 DEEDS = {

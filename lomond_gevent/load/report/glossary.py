@@ -13,22 +13,30 @@ class Term(NamedTuple):
     meaning: str
 
 
+# What is late and what is missing, told wherever a latency's meaning is.
+ANSWERED_ONLY = " (late ones as well; what is never answered is an error, and in no percentile)"
+LATE_AS_WELL = " (late ones as well; what never comes is an error, and in no percentile)"
+
 HISTOGRAMS = {
     "connect": Term("connect", "from the beginning of a connection until messages may be sent"),
     "connect.dns": Term("  DNS", "looking up the server's address"),
     "connect.tcp": Term("  TCP", "the TCP handshake"),
     "connect.tls": Term("  TLS", "the TLS handshake"),
     "connect.upgrade": Term("  upgrade", "from the request of the upgrade to its answer"),
-    "rtt": Term("round trip", "from sending a message until its answer has come"),
+    "rtt": Term("round trip", f"from sending a message until its answer has come{ANSWERED_ONLY}"),
     "rtt.service": Term("  from send", "from a message's actual send until its answer has come"),
-    "delivery": Term("delivery", "from one client's send until another client received it"),
+    "delivery": Term("delivery", f"from one client's send until another received it{LATE_AS_WELL}"),
+    "delivery.service": Term("  from send", "from the actual send until another received it"),
     "ping": Term("ping", "from a ping until its pong has come"),
     "first_message": Term("first message", "from an open connection until its first message"),
     "session": Term("session", "how long a connection was open"),
     "lag": Term("hub lag", "how late this process itself came to what was due"),
 }
-# What `rtt` is where a schedule says when to send.
-RTT_SCHEDULED = "from the send that the schedule intended until the answer has come"
+# What these are where a schedule says when to send.
+SCHEDULED = {
+    "rtt": f"from the send that the schedule intended until the answer has come{ANSWERED_ONLY}",
+    "delivery": f"from the send that the schedule intended until others received it{LATE_AS_WELL}",
+}
 # The timers of the user's own scenario.
 TIMER = "timer."
 
@@ -90,7 +98,7 @@ def describe_histogram(name: str, is_scheduled: bool) -> Term:
     if name.startswith(TIMER):
         return Term(name.removeprefix(TIMER), "a timer of the scenario")
     term = HISTOGRAMS.get(name, Term(name, ""))
-    return Term(term.title, RTT_SCHEDULED) if name == "rtt" and is_scheduled else term
+    return Term(term.title, SCHEDULED[name]) if is_scheduled and name in SCHEDULED else term
 
 
 def in_order(names: Iterable[str]) -> list[str]:

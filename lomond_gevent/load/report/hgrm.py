@@ -16,7 +16,7 @@ MICROSECONDS_IN_MS = 1000.0
 def write_hgrm(findings: Findings) -> str:
     """Return the percentiles of what tells most about the server, in milliseconds.
 
-    That is the round trip where there is one, else delivery, first message, ping or connect.
+    That is the round trip where there is one, else delivery, ping, first message or connect.
     """
     main = findings.main
     histogram = main.histogram if main else Histogram()

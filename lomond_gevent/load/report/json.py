@@ -17,7 +17,7 @@ from lomond_gevent.load.histogram import Histogram
 from lomond_gevent.load.plan import Plan
 from lomond_gevent.load.report.findings import Findings
 from lomond_gevent.load.report.numbers import format_percentile
-from lomond_gevent.load.result import Result, Second
+from lomond_gevent.load.result import Latency, Result, Second
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -110,7 +110,7 @@ def read_json(text: str) -> Result:
         errors={(each["phase"], each["kind"]): each["count"] for each in document["errors"]},
         close_codes={int(code): number for code, number in document["close_codes"].items()},
         checks={each["name"]: (each["passed"], each["failed"]) for each in document["checks"]},
-        series=[Second(**second) for second in document["series"]],
+        series=[read_second(second) for second in document["series"]],
         warnings=document["warnings"],
         machine=document["machine"],
         cpu_seconds=document["cpu_seconds"],
@@ -120,12 +120,18 @@ def read_json(text: str) -> Result:
     )
 
 
+def read_second(data: Mapping[str, Any]) -> Second:
+    """Return a second of the series; older documents have no latencies but the round trip."""
+    latencies = {name: Latency(**each) for name, each in data.get("latencies", {}).items()}
+    return Second(**{**data, "latencies": latencies})
+
+
 def read_plan(options: Mapping[str, Any]) -> Plan:
     """Return a plan from its options; JSON has lists where it has tuples."""
     given: dict[str, Any] = dict(options)
     del given["model"]
-    for name in ("subprotocols", "thresholds"):
-        given[name] = tuple(given[name])
+    for name in ("sources", "subprotocols", "thresholds"):
+        given[name] = tuple(given.get(name, ()))
     for name in ("headers", "stages"):
         given[name] = tuple(map(tuple, given[name]))
     return Plan(**given)

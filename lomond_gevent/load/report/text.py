@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 PERCENTILES = (50.0, 90.0, 99.0, 99.9)
 # Close codes that are told only beside others.
 PEACEFUL = (1000, 1001)
+UNANSWERED = ("requests.timed_out", "requests.late", "requests.unfinished")
 BAD_NEWS = ("failed", "lost", "requests timed out", "sends skipped", "sends behind")
 
 
@@ -45,7 +46,7 @@ def write_text(console: Console, findings: Findings) -> None:
     for block in blocks(findings):
         console.print()
         console.print(block)
-    for measured in explained(findings.measured):
+    for measured in explained(findings):
         console.print(Text(f"{measured.title.strip()}: {measured.meaning}", "dim"))
     console.print(Text(cost(findings), "dim"))
     console.print()
@@ -108,13 +109,13 @@ def latencies(measured: list[Measured]) -> Table:
     return table
 
 
-def explained(measured: list[Measured]) -> list[Measured]:
+def explained(findings: Findings) -> list[Measured]:
     """Return those whose meaning is told below the table: all that a title leaves open."""
-    names = {each.name for each in measured}
-    wanted = [each for each in measured if each.name in ("delivery", "first_message")]
-    if "rtt.service" in names:
-        wanted = [each for each in measured if each.name.startswith("rtt")] + wanted
-    return wanted
+    names = {"delivery", "delivery.service", "first_message"}
+    is_unanswered = any(findings.result.counts.get(name) for name in UNANSWERED)
+    if is_unanswered or any(each.name == "rtt.service" for each in findings.measured):
+        names |= {"rtt", "rtt.service"}
+    return [each for each in findings.measured if each.name in names]
 
 
 def errors(findings: Findings) -> Table:
