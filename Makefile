@@ -40,7 +40,7 @@ venv: $(INSTALLED)  ## the environment that all others run in
 $(INSTALLED): setup.py pyproject.toml lomond/protocol/_accelerator.c
 	@echo "making $(VENV), about half a minute"
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check -e '.[test,load,interop]'
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -e '.[test,load,locust,interop]'
 	@touch $@
 
 test: $(INSTALLED)  ## all tests, with their coverage recorded (ARGS= is passed on to pytest)

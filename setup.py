@@ -33,6 +33,8 @@ FUZZ = ["atheris>=2.3,<4"]
 MUTANTS = ["mutmut==3.8.1"]
 # The load generator: its tables and live view, the interchange of its histograms, its own server.
 LOAD = ["hdrhistogram>=0.10.3,<0.11", "picows>=2.3,<3", "rich>=14,<16"]
+# Locust's own bound on Python: on an older one the extra is empty.
+LOCUST = ['locust>=2.47,<3; python_version >= "3.11"']
 # Whose servers the client is tried with. Node's `ws` comes by npm, where there is one.
 INTEROP = [
     "aiohttp>=3.13,<4",
@@ -83,7 +85,13 @@ setup(
     package_data={
         "lomond": ["py.typed"],
         "lomond.protocol": ["*.pyi"],
-        "lomond_gevent": ["py.typed", "load/report/schema.json", "load/report/style.css"],
+        "lomond_gevent": [
+            "py.typed",
+            "load/report/schema.json",
+            "load/report/style.css",
+            "locust/page/tab.css",
+            "locust/page/tab.js",
+        ],
     },
     # Others have compilers of their own, for which a call into C is what is slow.
     ext_modules=[ACCELERATOR] if sys.implementation.name == "cpython" else [],
@@ -99,6 +107,7 @@ setup(
     entry_points={"console_scripts": ["lomond-load = lomond_gevent.load.cli:main"]},
     extras_require={
         "load": LOAD,
+        "locust": LOCUST,
         "test": TEST,
         "interop": INTEROP,
         "fuzz": FUZZ,

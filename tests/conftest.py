@@ -27,7 +27,15 @@ if TYPE_CHECKING:
     from lomond.session import WebsocketSession
 
 ROOT = Path(__file__).parent
-SOCKET_FOLDERS = {"loopback", "hostile", "gevent_sessions", "conformance", "interop"}
+SOCKET_FOLDERS = {
+    "loopback",
+    "hostile",
+    "gevent_sessions",
+    "conformance",
+    "interop",
+    "locust_stats",
+    "locust_user",
+}
 SERVERS = {"echo_server", "tls_echo_server", "snippet_runner"}
 SUBPROTOCOLS = ("chat", "superchat")
 # A hub, its resolver's threads and lazily imported modules open a few for good.
