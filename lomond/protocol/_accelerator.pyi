@@ -8,8 +8,8 @@ def read_messages(
     room: int,
     max_size: int,
     events: list[Event],
-    text: type[Text],
-    binary: type[Binary],
+    text: tuple[type[Text], object, object],
+    binary: tuple[type[Binary], object, object],
     time: float,
     /,
 ) -> int: ...

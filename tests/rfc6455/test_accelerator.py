@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import pickle
 import shutil
 import sys
 import sysconfig
 from collections import deque
+from copy import copy as copied
 from itertools import repeat
+from operator import attrgetter
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NoReturn
+from typing import Any
 
 import pytest
 from hypothesis import example, given
@@ -32,6 +35,8 @@ KEY = bytes.fromhex("37fa213d")
 # On both sides of where the length is written in another way, and of whole groups of octets.
 LENGTHS = [*range(71), 125, 126, 127, 65_535, 65_536, 65_537]
 A_MILLION = 1_000_000
+TEXT = (Text, *attrgetter("text", "received_time")(Text))
+BINARY = (Binary, *attrgetter("data", "received_time")(Binary))
 
 
 def why_not_built() -> str:
@@ -196,7 +201,7 @@ def test_messages_are_read_the_same_with_and_without(data: bytes, limit: int, ro
 def test_the_room_in_a_batch_is_kept_to(accelerator: ModuleType) -> None:
     events: list[Event] = []
     data = server_frame(0x81, b"one") + server_frame(0x82, b"two") + server_frame(0x81, b"three")
-    position = accelerator.read_messages(data, 0, 2, 125, events, Text, Binary, 1.5)
+    position = accelerator.read_messages(data, 0, 2, 125, events, TEXT, BINARY, 1.5)
     assert position == 10
     assert [tell_exactly(event)[1] for event in events] == ["one", b"two"]
 
@@ -204,15 +209,28 @@ def test_the_room_in_a_batch_is_kept_to(accelerator: ModuleType) -> None:
 @pytest.mark.parametrize("position", [-1, 3, sys.maxsize])
 def test_a_position_outside_of_the_data_is_refused(accelerator: ModuleType, position: int) -> None:
     with pytest.raises(ValueError, match=f"there is no position {position} in 2 bytes"):
-        accelerator.read_messages(b"\x81\x00", position, 1, 125, [], Text, Binary, 1.5)
+        accelerator.read_messages(b"\x81\x00", position, 1, 125, [], TEXT, BINARY, 1.5)
 
 
-def test_an_error_of_an_event_is_passed_on(accelerator: ModuleType) -> None:
-    def fail(*_message: object) -> NoReturn:
-        raise MemoryError("no more")
+@pytest.mark.parametrize("made", [Text("[1]", 1.5), Binary(b"[1]", 1.5)], ids=["text", "binary"])
+def test_an_event_is_as_its_constructor_makes_it(accelerator: ModuleType, made: Event) -> None:
+    events: list[Event] = []
+    data = server_frame(0x81 if isinstance(made, Text) else 0x82, b"[1]")
+    accelerator.read_messages(data, 0, 1, 125, events, TEXT, BINARY, 1.5)
+    assert events[0].__reduce_ex__(2) == made.__reduce_ex__(2)
 
-    with pytest.raises(MemoryError, match="no more"):
-        accelerator.read_messages(b"\x81\x00", 0, 1, 125, [], fail, fail, 1.5)
+
+def test_an_event_can_be_pickled_copied_and_decoded(accelerator: ModuleType) -> None:
+    events: list[Any] = []
+    accelerator.read_messages(server_frame(0x81, b"[1]"), 0, 1, 125, events, TEXT, BINARY, 1.5)
+    for event in (events[0], copied(events[0]), pickle.loads(pickle.dumps(events[0]))):
+        assert (event.text, event.json, event.received_time) == ("[1]", [1], 1.5)
+
+
+def test_a_limit_beyond_all_numbers_of_c_is_none(accelerator: ModuleType) -> None:
+    events: list[Event] = []
+    accelerator.read_messages(b"\x81\x01a", 0, 1, 10**30, events, TEXT, BINARY, 1.5)
+    assert [tell_exactly(event)[1] for event in events] == ["a"]
 
 
 # ---- what only C can get wrong ----------------------------------------------------------------
@@ -241,6 +259,10 @@ WRONG_ARGUMENTS = [
     ("read_messages", (bytearray(), 0, 1, 1, [], 0, 0, 0), TypeError, "bytes into a list"),
     ("read_messages", (b"", 0, 1, 1, (), 0, 0, 0), TypeError, "bytes into a list"),
     ("read_messages", (b"", 0, "1", 1, [], 0, 0, 0), TypeError, "integer"),
+    ("read_messages", (b"", 0, 1, 1, [], Text, BINARY, 0), TypeError, "a class and two slots"),
+    ("read_messages", (b"", 0, 1, 1, [], (int, 1, 1), BINARY, 0), TypeError, "a class and two"),
+    ("read_messages", (b"", 0, 1, 1, [], TEXT, (Binary, 1, 1), 0), TypeError, "1 is no slot of B"),
+    ("read_messages", (b"", 0, 1, 1, [], TEXT, (Binary, *TEXT[1:]), 0), TypeError, "is no slot"),
 ]
 
 
@@ -283,7 +305,7 @@ def test_a_million_messages_leave_no_memory_behind(accelerator: ModuleType) -> N
     before = sys.getallocatedblocks()
     for _ in range(100):
         events: list[Event] = []
-        accelerator.read_messages(data + cut, 0, A_MILLION, 125, events, Text, Binary, 1.5)
+        accelerator.read_messages(data + cut, 0, A_MILLION, 125, events, TEXT, BINARY, 1.5)
         assert len(events) == A_MILLION // 100
     del events
     assert sys.getallocatedblocks() - before < 1000
