@@ -58,8 +58,8 @@ _read_compiled: Callable[..., int] | None = (
     None if accelerator is None else accelerator.read_messages
 )
 # What it makes, and the slots that it fills by itself: the two constructors do nothing else.
-_TEXT_LAYOUT = (Text, *attrgetter("text", "received_time")(Text))
-_BINARY_LAYOUT = (Binary, *attrgetter("data", "received_time")(Binary))
+_TEXT = (Text, *attrgetter("text", "received_time")(Text))
+_BINARY = (Binary, *attrgetter("data", "received_time")(Binary))
 
 
 class FrameReader:
@@ -135,14 +135,7 @@ class FrameReader:
         if _read_compiled is not None and between_messages:
             before = len(events)
             position = _read_compiled(
-                data,
-                position,
-                room,
-                self._max_payload,
-                events,
-                _TEXT_LAYOUT,
-                _BINARY_LAYOUT,
-                received_time,
+                data, position, room, self._max_payload, events, _TEXT, _BINARY, received_time
             )
             room -= len(events) - before
         for _ in range(room):

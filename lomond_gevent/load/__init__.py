@@ -12,6 +12,7 @@ becomes the other. `swarm` leads the clients of a process, `member` is one clien
 `fanout`, `scenarios` and `scripted` what it does with its connection, `pacer` sends on time.
 `metrics` and `histogram` take the measurements, `watch` and `collector` make seconds of them,
 `processes` puts several cores to it, each with its `share`, and `sources` several addresses.
+`capacity` computes how much of all this a load takes.
 """
 
 from lomond_gevent.load.client import (
