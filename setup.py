@@ -6,11 +6,20 @@ the same client on greenlets. Tools are configured in `pyproject.toml`, never he
 
 from __future__ import annotations
 
+import os
 import runpy
 import sys
+import sysconfig
 from pathlib import Path
 
 from setuptools import Extension, find_packages, setup
+from setuptools.command.build_ext import build_ext
+
+try:
+    from Cython.Build import cythonize
+    from Cython.Compiler.Errors import CompileError
+except ImportError:  # pure Python does the same
+    cythonize = None
 
 ROOT = Path(__file__).parent
 
@@ -52,6 +61,91 @@ ACCELERATOR = Extension(
     extra_compile_args=["-O3"],
     optional=True,
 )
+
+# What each message passes through. A translated module takes the place of its source, see
+# `lomond.protocol.compiled`; the types are in the .pxd beside each source.
+HOT = [
+    "lomond.channel",
+    "lomond.exchange",
+    "lomond.outbox",
+    "lomond.protocol.client",
+    "lomond.protocol.connection",
+    "lomond.protocol.frames",
+    "lomond.protocol.heartbeat",
+    "lomond.protocol.inbound",
+    "lomond.protocol.masking",
+    "lomond.protocol.outgoing",
+    "lomond.session",
+    "lomond.transport",
+    "lomond_gevent.exchange",
+    "lomond_gevent.transport",
+]
+DIRECTIVES = {
+    "language_level": 3,
+    # Annotations are for people and mypy; what is a C type is said in the .pxd.
+    "annotation_typing": False,
+    # Methods as in C, without a signature to inspect; see below for what users see.
+    "binding": False,
+}
+SEEN_BY_USERS = ["lomond.session"]
+
+
+class BuildExtensions(build_ext):
+    """Build the hot modules as well, all or none, but never for who edits their sources."""
+
+    def finalize_options(self) -> None:
+        """Add them, still untranslated: `sdist` asks as well."""
+        if can_translate():
+            self.distribution.ext_modules += [extension_of(module) for module in HOT]
+        super().finalize_options()
+
+    def build_extensions(self) -> None:
+        """Translate and compile."""
+        hot = [extension for extension in self.extensions if "._compiled." in extension.name]
+        others = [extension for extension in self.extensions if extension not in hot]
+        if self.inplace or self.editable_mode:
+            self.extensions, hot = others, []
+        try:
+            for extension in hot:
+                translate(extension, self.build_temp)
+        except CompileError as error:
+            print(f"pure Python does, for {error}", file=sys.stderr)
+            self.extensions = others
+        self.parallel = self.parallel or os.cpu_count()
+        super().build_extensions()
+        built = [Path(self.get_ext_fullpath(extension.name)) for extension in hot]
+        if not all(path.exists() for path in built):
+            for path in built:
+                path.unlink(missing_ok=True)
+
+
+def can_translate() -> bool:
+    """Tell whether there is Cython, and the GIL, which what it makes needs."""
+    has_gil = not sysconfig.get_config_var("Py_GIL_DISABLED")
+    return cythonize is not None and has_gil and sys.implementation.name == "cpython"
+
+
+def extension_of(module: str) -> Extension:
+    """Describe the compiled twin of a module, in a folder of its own."""
+    package, _, name = module.rpartition(".")
+    source = module.replace(".", "/") + ".py"
+    # Without what a debugger needs: that is three quarters of the file.
+    arguments = ["-O2", "-g0"]
+    return Extension(
+        f"{package}._compiled.{name}", [source], extra_compile_args=arguments, optional=True
+    )
+
+
+def translate(extension: Extension, folder: str) -> None:
+    """Replace the source of a hot module by C, in which it has the name that it goes by."""
+    module = extension.name.replace("._compiled", "")
+    directives = {**DIRECTIVES, "binding": module in SEEN_BY_USERS}
+    translated = Extension(module, extension.sources)
+    (made,) = cythonize(
+        translated, build_dir=folder, compiler_directives=directives, force=True, quiet=True
+    )
+    extension.sources = made.sources
+
 
 setup(
     name="lomond-gevent",
@@ -95,6 +189,7 @@ setup(
     },
     # Others have compilers of their own, for which a call into C is what is slow.
     ext_modules=[ACCELERATOR] if sys.implementation.name == "cpython" else [],
+    cmdclass={"build_ext": BuildExtensions},
     zip_safe=False,
     python_requires=">=3.10",
     install_requires=[

@@ -8,7 +8,13 @@
 `lomond_gevent` runs the same events on greenlets.
 """
 
+# ruff: noqa: E402 - where modules are found is decided before the first of them is imported.
+
 from __future__ import annotations
+
+from lomond.protocol.compiled import prefer_compiled
+
+prefer_compiled(__path__)
 
 # Imported for their names here: `import lomond` gives lomond.events and the others.
 from lomond import constants as constants

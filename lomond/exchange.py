@@ -19,10 +19,11 @@ from time import monotonic, time
 from typing import Any
 
 from lomond.errors import ConnectFail, Kind, TransportFail
-from lomond.events import Event, Text
+from lomond.events import Event
 from lomond.failures import explain, kind_of
 from lomond.outbox import Gate, Outbox, Turn
 from lomond.protocol.client import ClientProtocol
+from lomond.protocol.inbound import size_of
 from lomond.transport import EXIT_EVENT_INTERVAL, Transport
 
 # How much a sender reads ahead, in bytes: two peers who both send do not deadlock below it.
@@ -37,11 +38,6 @@ EXIT_TIMEOUT = 1.0
 _RESETTING: frozenset[Kind] = frozenset(
     {"ping_timeout", "close_timeout", "send_timeout", "timeout", "forced"}
 )
-
-
-def _measure(event: Event) -> int:
-    """Return the size of what an event carries, inflated."""
-    return len(event.text if isinstance(event, Text) else getattr(event, "data", b""))
 
 
 class Exchange:
@@ -125,16 +121,7 @@ class Exchange:
                 is_time = self.transport.wait(protocol.heartbeat.next_due, True, is_left_over)
         finally:
             self._is_reading = False
-        with self._lock:
-            if self._ahead:
-                batch, self._ahead = self._ahead, None
-                self._ahead_kept = 0
-            elif protocol.is_finished:
-                batch = []
-            else:
-                batch = self._read_step(is_time)
-            self._ahead_limit = protocol.bytes_received + READ_AHEAD
-            return batch
+        return self._take_batch(is_time)
 
     def _admit_reader(self) -> None:
         """Raise WebSocketUnavailable where this is not the one to read."""
@@ -147,6 +134,20 @@ class Exchange:
             batch = step(*args)
             self._flush_quietly()
         return batch or []
+
+    def _take_batch(self, is_time: bool) -> list[Event]:
+        with self._lock:
+            return self._next_batch(is_time)
+
+    def _next_batch(self, is_time: bool) -> list[Event]:
+        protocol = self.protocol
+        if self._ahead:
+            batch, self._ahead = self._ahead, None
+            self._ahead_kept = 0
+        else:
+            batch = [] if protocol.is_finished else self._read_step(is_time)
+        self._ahead_limit = protocol.bytes_received + READ_AHEAD
+        return batch
 
     def _read_step(self, is_time: bool = False) -> list[Event]:
         """Read and judge, under the lock; where it `is_time`, polls and pings need no reading."""
@@ -275,7 +276,7 @@ class Exchange:
         self._ahead = self._ahead or []
         self._ahead += ahead
         # Of one byte on the wire deflate makes a thousand.
-        self._ahead_kept += sum(map(_measure, ahead))
+        self._ahead_kept += sum(map(size_of, ahead))
         if self.protocol.is_finished:
             return 0.0
         return min(self.protocol.next_due, monotonic() + EXIT_EVENT_INTERVAL)

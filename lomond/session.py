@@ -177,21 +177,8 @@ class WebsocketSession:
         self._exit_event = exit_event
         return self._run(settings)
 
-    def _make_exchange(self, settings: Settings) -> Exchange:
-        protocol = ClientProtocol(self._state.request, settings)
-        self._state.protocol = protocol
-        transport = self.transport_class(self._exit_event)
-        transport.interval = settings.poll
-        exchange = self.exchange_class(
-            protocol, transport, settings.send_timeout, self.make_lock(), self.make_gate
-        )
-        self._exchange = exchange
-        if self._is_closed:
-            exchange.abort("closed", "closed")
-        return exchange
-
     def _run(self, settings: Settings) -> Iterator[events.Event]:
-        exchange = self._make_exchange(settings)
+        exchange = _make_exchange(self, settings)
         protocol, heartbeat = exchange.protocol, exchange.protocol.heartbeat
         exit_event, tracer = self._exit_event, self._state.tracer
         try:
@@ -264,6 +251,20 @@ class WebsocketSession:
             tracer.note_events(batch)
             tracer.emit()
         return batch
+
+
+def _make_exchange(session: WebsocketSession, settings: Settings) -> Exchange:
+    protocol = ClientProtocol(session._state.request, settings)
+    session._state.protocol = protocol
+    transport = session.transport_class(session._exit_event)
+    transport.interval = settings.poll
+    exchange = session.exchange_class(
+        protocol, transport, settings.send_timeout, session.make_lock(), session.make_gate
+    )
+    session._exchange = exchange
+    if session._is_closed:
+        exchange.abort("closed", "closed")
+    return exchange
 
 
 def _has_closing(batch: list[events.Event]) -> bool:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import socket as _socket
 import struct
-from abc import ABC, abstractmethod
 from collections.abc import Callable
 from math import inf
 from typing import Any, Protocol
@@ -38,7 +37,7 @@ class ExitEvent(Protocol):
         """Wait for it to be set, `timeout` seconds at most; tell whether it is."""
 
 
-class Transport(ABC):
+class Transport:
     """One connection: make it once, use it until `close`.
 
     One thread at a time reads or writes (the session's state lock sees to that); any number
@@ -80,9 +79,9 @@ class Transport(ABC):
         timings, self.timings = self.timings, {}
         return timings
 
-    @abstractmethod
     def look_up(self, host: str, port: int, deadline: float) -> list[Address]:
         """Find the addresses of a host; TimeoutError at `deadline` or when cancelled."""
+        raise NotImplementedError
 
     def attach(self, address: Address) -> _socket.socket:
         """Make a non-blocking socket that `wait` watches from now on."""
@@ -91,9 +90,9 @@ class Transport(ABC):
         self._socket = socket
         return socket
 
-    @abstractmethod
     def make_socket(self, address: Address) -> _socket.socket:
         """Make the kind of socket that this world waits for."""
+        raise NotImplementedError
 
     def detach(self) -> None:
         """Close that socket."""
@@ -103,22 +102,22 @@ class Transport(ABC):
 
     # ---- using it -------------------------------------------------------------------------
 
-    @abstractmethod
     def wait(self, deadline: float, readable: bool = True, writable: bool = False) -> bool:
         """Return when the socket is ready, at `deadline`, or when woken; or for nothing.
 
         True means that the clock is the reason, as far as one knows: reading need not be tried.
         """
+        raise NotImplementedError
 
-    @abstractmethod
     def wait_to_send(self, deadline: float, readable: bool = False) -> None:
         """Return when the socket takes more, at `deadline`, or when cancelled; or for nothing."""
+        raise NotImplementedError
 
     # ---- ending it, from any thread -------------------------------------------------------
 
-    @abstractmethod
     def wake(self) -> None:
         """Have `wait` return."""
+        raise NotImplementedError
 
     def cancel(self) -> None:
         """End the connection for whoever waits for it; `close` has to follow."""
@@ -151,7 +150,6 @@ class Transport(ABC):
                 "the connection belongs to the parent process: connect again after the fork"
             )
 
-    @abstractmethod
     def close(self, reset: bool = False) -> None:
         """Close the socket; never raises, never waits.
 
@@ -159,6 +157,7 @@ class Transport(ABC):
         kernel until it has. In a forked process only the descriptor is closed: `shutdown()` or
         close_notify would end the parent's connection.
         """
+        raise NotImplementedError
 
     def _say_goodbye(self, reset: bool) -> None:
         if reset and self._socket is not None:

@@ -12,10 +12,16 @@
 Nothing has to be monkey-patched, and nothing is made at import.
 """
 
+# ruff: noqa: E402 - where modules are found is decided before the first of them is imported.
+
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
+
+from lomond.protocol.compiled import prefer_compiled
+
+prefer_compiled(__path__)
 
 from lomond.events import Event
 from lomond.persist import persist as _persist

@@ -34,3 +34,9 @@ everything meets; `headers`, `http`, `extensions`, `handshake` and `answer` for 
 `heartbeat`, `outgoing` and `ending` for what happens in between; `masking`, `deflate` (RFC 7692)
 and `tunnel` at the end. Each module says in its docstring which sections of the RFCs it obeys.
 """
+
+from __future__ import annotations
+
+from lomond.protocol.compiled import prefer_compiled
+
+prefer_compiled(__path__)

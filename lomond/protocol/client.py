@@ -15,9 +15,9 @@ otherwise an application that closes on a message would be answering a Close it 
 
 from __future__ import annotations
 
-import random as _random
 from collections.abc import Callable, Set
 from math import inf
+from random import random as draw
 
 from lomond import events
 from lomond.errors import CriticalProtocolError, Kind, PayloadTooLarge, ProtocolError
@@ -76,7 +76,7 @@ class ClientProtocol(Connection):
         request: UpgradeRequest,
         settings: Settings,
         outgoing: Outgoing | None = None,
-        random: Callable[[], float] = _random.random,
+        random: Callable[[], float] = draw,
     ) -> None:
         """Be ready to `open`; `random` gives numbers in [0, 1) for the phase of pings."""
         super().__init__(settings, Outgoing() if outgoing is None else outgoing)

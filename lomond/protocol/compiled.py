@@ -1,19 +1,22 @@
-"""Which compiled helpers are there: this package's own accelerator, and the wsaccel package.
+"""What is compiled: this package's own accelerator, its hot modules, and the wsaccel package.
 
-Both are optional: without them everything works as well, and to the bit alike, only slower. The
+All are optional: without them everything works as well, and to the bit alike, only slower. The
 environment variable LOMOND_ACCELERATOR says which of them may be used. It is read once, when this
 is imported:
 
-    unset or empty   the accelerator, wsaccel where there is none
+    unset or empty   the accelerator, the compiled modules; wsaccel where there is no accelerator
     wsaccel          wsaccel only
-    none             neither: pure Python
+    none             nothing: pure Python
 
-What they are used for does not belong here: see `masking` and `frames`.
+What is used of the helpers does not belong here: see `masking` and `frames`. The compiled modules
+are the sources themselves, translated by Cython with the declarations in the `.pxd` beside each.
+They are in folders of their own, which only an installation has: an editable one has the sources.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import MutableSequence
 from importlib import import_module
 from types import ModuleType
 
@@ -21,6 +24,7 @@ VARIABLE = "LOMOND_ACCELERATOR"
 
 _ACCELERATOR = "lomond.protocol._accelerator"
 _WSACCEL = "wsaccel.xormask"
+_FOLDER = "_compiled"
 _ALLOWED = {"": (_ACCELERATOR, _WSACCEL), "wsaccel": (_WSACCEL,), "none": ()}
 
 
@@ -43,6 +47,13 @@ def _load(module: str) -> ModuleType | None:
     except ImportError:
         # The one needs a compiler where it is installed, the other a wheel for this Python.
         return None
+
+
+def prefer_compiled(package_path: MutableSequence[str]) -> None:
+    """Have a package, of which this is the `__path__`, take its compiled modules where it can."""
+    folder = os.path.join(package_path[0], _FOLDER)
+    if _ACCELERATOR in _allowed_modules() and os.path.isdir(folder):
+        package_path.insert(0, folder)
 
 
 accelerator: ModuleType | None = _load(_ACCELERATOR)

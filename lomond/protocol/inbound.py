@@ -9,7 +9,7 @@ Close frame or a violation. That ends the stream, and what it leads to is for
 from __future__ import annotations
 
 from lomond.errors import CriticalProtocolError, ProtocolError
-from lomond.events import Binary, Event, Ping, Pong, Text
+from lomond.events import Event, Ping, Pong, Text
 from lomond.protocol.deflate import Inflater
 from lomond.protocol.frames import FrameReader, Piece
 from lomond.protocol.messages import MessageBuilder
@@ -133,7 +133,7 @@ class InboundStream:
                 reader.between_messages = builder.is_idle
                 if message is not None:
                     batch.append(message)
-                    inflated += _size_of(message)
+                    inflated += size_of(message)
                     if inflated > MAX_BATCH_BYTES:
                         return True
             piece = reader.read(batch, received_time, MAX_BATCH_EVENTS - len(batch))
@@ -154,5 +154,6 @@ class InboundStream:
         return Ping(payload, self._received_time)
 
 
-def _size_of(message: Text | Binary) -> int:
-    return len(message.text if isinstance(message, Text) else message.data)
+def size_of(event: Event) -> int:
+    """Return the size of what an event carries, inflated."""
+    return len(event.text if isinstance(event, Text) else getattr(event, "data", b""))

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import importlib.util
+from pathlib import Path
 from types import ModuleType
+
+ROOT = Path(__file__).parents[2]
+
+
+def is_compiled(module: ModuleType) -> bool:
+    """Tell whether a module is the compiled twin of its source."""
+    return not str(module.__file__).endswith(".py")
 
 
 def load_copy(module: ModuleType) -> ModuleType:
     """Run the code of a module in a second one, which nobody else will import."""
-    assert module.__file__ is not None
     name = f"copy_of_{module.__name__.rpartition('.')[2]}"
-    spec = importlib.util.spec_from_file_location(name, module.__file__)
+    # Its source, also where what was imported is compiled: see `lomond.compiled`.
+    source = ROOT.joinpath(*module.__name__.split(".")).with_suffix(".py")
+    spec = importlib.util.spec_from_file_location(name, source)
     assert spec is not None
     assert spec.loader is not None
     copy = importlib.util.module_from_spec(spec)

@@ -1,0 +1,1 @@
+cpdef bytes make_key()

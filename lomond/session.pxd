@@ -1,0 +1,2 @@
+from lomond.exchange cimport Exchange
+cpdef Exchange _make_exchange(object session, object settings)

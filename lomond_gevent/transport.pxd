@@ -1,0 +1,10 @@
+from lomond.transport cimport Transport
+cdef class _Sleeper:
+    cdef public object greenlet, watcher, _timer
+    cdef public double timer_due, interval
+    cdef public bint is_time
+cdef class GeventTransport(Transport):
+    cdef public object _flusher, _hub, _sender_sleepers
+    cdef public bint _is_closed
+    cdef public _Sleeper _sleeper
+    cpdef bint wait(self, double deadline, bint readable=*, bint writable=*) except *
