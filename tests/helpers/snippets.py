@@ -13,6 +13,7 @@ stopped, says so in a comment, which a reader of the rendered page does not see:
     ```
 
 `stop-after` interrupts the program after so many seconds, as Ctrl+C would, and that is its success.
+`needs=locust` names a module that not every Python can have: without it the block is not there.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
@@ -60,7 +62,8 @@ def snippets_in(text: str, name: str) -> Iterator[Snippet]:
     start = 0
     for number, line in enumerate(lines):
         if indent is not None and line.strip() == "```":
-            yield Snippet(name, start, "\n".join(source[:number]), stop_after_of(words))
+            if all(find_spec(module) for module in needs_of(words)):
+                yield Snippet(name, start, "\n".join(source[:number]), stop_after_of(words))
             indent, words = None, []
         elif indent is not None:
             source[number] = line[indent:]
@@ -81,9 +84,14 @@ def stop_after_of(words: list[str]) -> float | None:
         key, _, value = word.partition("=")
         if key == "stop-after":
             stop_after = float(value)
-        elif word != "continues":
+        elif key != "needs" and word != "continues":
             raise ValueError(f"unknown word in a test marker: {word!r}")
     return stop_after
+
+
+def needs_of(words: list[str]) -> list[str]:
+    """Return the modules that a block cannot do without."""
+    return [word.removeprefix("needs=") for word in words if word.startswith("needs=")]
 
 
 class SnippetRunner:
