@@ -9,14 +9,15 @@
 
 To be read in this order: `plan` is what to do, `result` what comes of it, `running` how one
 becomes the other. `swarm` leads the clients of a process, `member` is one client's life, `echo`,
-`fanout`, `scenarios` and `scripted` what it does with its connection, `pacer` sends on time.
+`fanout`, `scenarios` and `scripted` what it does with its connection (`client`, `waiting` and
+`inbox` are what a scenario of the user's own works with), `pacer` sends on time.
 `metrics` and `histogram` take the measurements, `watch` and `collector` make seconds of them,
 `processes` puts several cores to it, each with its `share`, and `sources` several addresses.
 `capacity` computes how much of all this a load takes.
 """
 
-from lomond_gevent.load.client import (
-    Client,
+from lomond_gevent.load.client import Client
+from lomond_gevent.load.client_errors import (
     ConnectionLost,
     NotConnected,
     PlanOver,

@@ -6,18 +6,21 @@ All that can be wrong with a command is found before the first connection is mad
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import fields
 from importlib.util import find_spec
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import gevent
 from gevent.event import Event
 
+from lomond.tls import InsecureTLSWarning
 from lomond_gevent.load import run
 from lomond_gevent.load.options import PROGRAM, WRONG_USAGE, make_parser, wrong_usage
 from lomond_gevent.load.plan import LoadError, Plan, PlanError
@@ -30,6 +33,8 @@ if TYPE_CHECKING:
     from lomond_gevent.load.report.findings import Findings
 
 INTERRUPTED = 130
+STANDARD_ERROR = 2
+INTERRUPTED_TEXT = f"{PROGRAM}: interrupted, without a report"
 NOT_WRITTEN = NOT_BEGUN = 1
 # What only the command needs, and by which package it comes.
 NEEDED = {"rich": "rich", "hdrh": "hdrhistogram"}
@@ -63,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"{PROGRAM}: {error}\n")
         return NOT_BEGUN
     except KeyboardInterrupt:
-        sys.stderr.write(f"{PROGRAM}: interrupted, without a report\n")
+        sys.stderr.write(f"{INTERRUPTED_TEXT}\n")
         return INTERRUPTED
 
 
@@ -84,7 +89,10 @@ def load(plan: Plan, outputs: Sequence[OutputFile], options: argparse.Namespace)
         with suppress(OSError):
             console.print(f"{describe_target(plan)} ({plan.model} model)", markup=False)
     stop = Event()
-    with interrupts_set(stop), make_view(console, options) as view:
+    view = make_view(console, options)
+    with view, interrupts_set(stop, plan, view), warnings.catch_warnings():
+        # Who has typed --insecure knows.
+        warnings.simplefilter("ignore", InsecureTLSWarning)
         result = run(plan, observer=view, stop=stop)
     findings = Findings(result)
     return report(findings, console, outputs)
@@ -172,9 +180,26 @@ def make_outputs(options: argparse.Namespace) -> list[OutputFile]:
             output.check()
         except OSError as error:
             raise UsageError(f"{output.option}: cannot be written: {error}") from None
+    check_apart(outputs)
+    return outputs
+
+
+def check_apart(outputs: Sequence[OutputFile]) -> None:
+    """Raise UsageError where one file would overwrite another."""
     if sum(output.is_standard_output for output in outputs) > 1:
         raise UsageError("only one of --json, --csv, --html and --hgrm can go to standard output")
-    return outputs
+    written: dict[str, OutputFile] = {}
+    for output in outputs:
+        path = os.path.realpath(output.path)
+        # What is no file, as /dev/null, may be written to as often as one likes.
+        if output.is_standard_output or (os.path.exists(path) and not os.path.isfile(path)):
+            continue
+        earlier = written.setdefault(path, output)
+        if earlier is not output:
+            raise UsageError(
+                f"{output.option} would overwrite {output.path}, which is {earlier.option}'s: "
+                "give each a file of its own"
+            )
 
 
 def make_view(console: Console, options: argparse.Namespace) -> View:
@@ -188,14 +213,21 @@ def make_view(console: Console, options: argparse.Namespace) -> View:
 
 
 @contextmanager
-def interrupts_set(stop: Event) -> Iterator[None]:
-    """Have the first Ctrl-C (or SIGTERM) set `stop`; the second raises KeyboardInterrupt."""
+def interrupts_set(stop: Event, plan: Plan, view: View) -> Iterator[None]:
+    """Have the first Ctrl-C (or SIGTERM) set `stop`; the second ends the process at once."""
+    count = 0
 
     def interrupt(number: int, frame: FrameType | None) -> None:
-        if not stop.is_set():
+        nonlocal count
+        count += 1
+        if count == 1:
             stop.set()
             return
-        # It may be raised in any greenlet, and gets to the main one without a traceback.
+        if plan.processes == 1 or count > 2:
+            # A scenario that never gives way would hold up, or swallow, whatever were raised.
+            end_at_once(view)
+        # Here no scenario runs, and those who run one are to be ended. It may be raised in any
+        # greenlet, and gets to the main one without a traceback.
         hub = gevent.get_hub()
         hub.NOT_ERROR = (*hub.NOT_ERROR, KeyboardInterrupt)
         raise KeyboardInterrupt
@@ -207,3 +239,10 @@ def interrupts_set(stop: Event) -> Iterator[None]:
     finally:
         for each, handler in earlier.items():
             signal.signal(each, handler)
+
+
+def end_at_once(view: View) -> NoReturn:
+    """End this process without any clean-up; the embedded server ends with its input."""
+    view.restore()
+    os.write(STANDARD_ERROR, f"{INTERRUPTED_TEXT}\n".encode())
+    os._exit(INTERRUPTED)

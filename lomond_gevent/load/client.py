@@ -15,86 +15,42 @@ call below lets the others go on while it waits. Do not call what blocks the pro
 
 What ends it: at the end of the load `sleep` and `events` raise `PlanOver` at once, whatever else
 you wait for may finish (within `request_timeout`), and the next call raises `PlanOver`. Let it
-pass; `finally` and `with` blocks work as ever. A request that gets no answer, or a connection
-that is lost, raises a `ScenarioError`: it is counted, and unless the function catches it, the
-client begins anew after a pause. Any other exception is an error of the scenario, and counted.
+pass (no bare `except:`); `finally` and `with` blocks work as ever. A request that gets no answer,
+or a connection that is lost, raises a `ScenarioError`: it is counted, and unless the function
+catches it, the client begins anew after a pause. So is a server that says goodbye (1000) to
+whoever still waits or sends; who expects that reads `events`. Any other exception is an error of
+the scenario, and counted.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from time import monotonic as clock
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 import gevent
-from gevent.event import Event as Signal
 
 from lomond.errors import WebSocketError
-from lomond.events import Binary, Disconnected, Event, Text
+from lomond.events import Event
+from lomond_gevent.load.client_errors import ConnectionLost, NotConnected, RequestTimeout
+from lomond_gevent.load.inbox import Match, Message
 from lomond_gevent.load.metrics import Timer
+from lomond_gevent.load.pacer import MOMENT
+from lomond_gevent.load.waiting import Waiting
 
 if TYPE_CHECKING:
     from lomond_gevent.load.scripted import ScriptedMember
 
-Message: TypeAlias = str | bytes
-Match: TypeAlias = Message | Callable[[Message], object]
-"""A message that has to be just so, or what tells whether it is the right one."""
 
-# More unread messages than this, and the oldest are dropped: who reads on can answer pings, and
-# see the connection end.
-MOST_UNREAD = 1000
-
-
-class PlanOver(BaseException):
-    """The load is over: let it pass, as it ends the scenario's function."""
-
-
-class ScenarioError(Exception):
-    """What a scenario has run into, counted already; ends this run of it unless it is caught."""
-
-
-class NotConnected(ScenarioError):
-    """There is no connection: `connect` failed, or was not called."""
-
-
-class ConnectionLost(ScenarioError):
-    """The connection ended while the scenario waited or sent."""
-
-
-class RequestTimeout(ScenarioError, TimeoutError):
-    """What was waited for did not come in time."""
-
-
-class Client:
+class Client(Waiting):
     """One client of a load."""
 
-    __slots__ = (
-        "_end",
-        "_inbox",
-        "_is_given_up",
-        "_is_started",
-        "_looked",
-        "_member",
-        "_signal",
-        "intended",
-        "is_waiting",
-    )
+    __slots__ = ("_is_started", "intended")
 
     def __init__(self, member: ScriptedMember) -> None:
-        self._member = member
-        # Unread messages, and when they came.
-        self._inbox: deque[tuple[Text | Binary, float]] = deque()
-        # So many of them, from the first on, cannot be what is waited for.
-        self._looked = 0
-        # Set whenever something has changed for whoever waits.
-        self._signal = Signal()
-        self._end: Disconnected | None = None
+        super().__init__(member)
         self._is_started = False
-        self._is_given_up = False
         self.intended: float | None = None
-        self.is_waiting = False
-        """Set while the scenario waits for an answer."""
 
     def __repr__(self) -> str:
         return f"<client {self.number}>"
@@ -114,6 +70,7 @@ class Client:
     @property
     def is_over(self) -> bool:
         """Return whether the load is over: the next call raises PlanOver."""
+        self._give_way()
         return self._member.is_leaving
 
     # ---- the connection -----------------------------------------------------------------------
@@ -134,10 +91,12 @@ class Client:
         member.websocket = member.swarm.make_websocket(url, tuple((headers or {}).items()))
         intended, self.intended = self.intended, None
         if not member.connect(intended):
+            self._is_end_counted = True
             self._check_plan()
             raise NotConnected(f"client {self.number} could not connect")
         self._inbox.clear()
         self._end = None
+        self._is_end_counted = False
         self._is_started = True
         gevent.spawn_raw(self._read)
         self._check_plan()
@@ -165,7 +124,9 @@ class Client:
         Args:
             message: what to send.
             match: the answer, word for word, or a function that is called with each message
-                that comes behind it and tells whether it is the answer. None takes the first.
+                that comes behind it and tells whether it is the answer. None takes the first,
+                but passes over as many as requests before it have timed out without a match on
+                this connection: these are taken for their late answers.
             timeout: seconds to wait, if not the plan's `request_timeout`.
 
         Raises:
@@ -174,10 +135,15 @@ class Client:
         """
         self._check_plan()
         # What is unread by now was there before, and cannot be the answer.
-        self._looked = len(self._inbox)
+        self._inbox.look_from_here()
         sent_at = clock()
         self._send(message)
-        answer, came_at = self._await(match, timeout)
+        try:
+            answer, came_at = self._await(match, timeout, in_turn=True)
+        except RequestTimeout:
+            if match is None:
+                self._inbox.owe(sent_at)
+            raise
         self._member.swarm.metrics.rtt.record(int((came_at - sent_at) * 1e6))
         return answer
 
@@ -187,8 +153,8 @@ class Client:
         See `request` for the arguments and what is raised.
         """
         self._check_plan()
-        self._looked = 0
-        return self._await(match, timeout)[0]
+        self._inbox.look_from_start()
+        return self._await(match, timeout, in_turn=False)[0]
 
     def events(self) -> Iterator[Event]:
         """Yield each message, as the events `Text` and `Binary`, and `Disconnected` as the last.
@@ -198,7 +164,7 @@ class Client:
         while True:
             self._check_plan()
             if self._inbox:
-                yield self._inbox.popleft()[0]
+                yield self._inbox.pop()
             elif self._end is not None:
                 yield self._end
                 return
@@ -212,12 +178,15 @@ class Client:
         """Do nothing for so long; pings and messages are dealt with meanwhile."""
         until = clock() + seconds
         self._check_plan()
+        if seconds <= 0:
+            gevent.sleep(MOMENT)
         while (left := until - clock()) > 0:
             self._wait(left)
             self._check_plan()
 
     def check(self, name: str, condition: object) -> bool:
         """Count whether a condition holds, under a name; return whether it does."""
+        self._give_way()
         outcome = self._member.swarm.metrics.checks[name]
         if condition:
             outcome[0] += 1
@@ -231,30 +200,10 @@ class Client:
 
         A block that raises is not recorded.
         """
+        self._give_way()
         return Timer(self._member.swarm.metrics.timers[name])
 
     # ---- between the function and the connection ------------------------------------------------
-
-    def take(self, event: Event) -> None:
-        """Keep an event for whoever waits; the reading greenlet calls this."""
-        if isinstance(event, Text | Binary):
-            if len(self._inbox) >= MOST_UNREAD:
-                self._drop_oldest()
-            self._inbox.append((event, clock()))
-        elif isinstance(event, Disconnected):
-            self._end = event
-        else:
-            return
-        self._signal.set()
-
-    def look_up(self) -> None:
-        """Have whoever waits look at what has changed."""
-        self._signal.set()
-
-    def give_up(self) -> None:
-        """End every wait, whether or not something is to come."""
-        self._is_given_up = True
-        self._signal.set()
 
     def end_connection(self) -> None:
         """Close the connection if there is one, and wait for its end."""
@@ -266,13 +215,6 @@ class Client:
         # The reading greenlet has its own time-outs.
         while self._is_started:
             self._wait(None)
-
-    def _drop_oldest(self) -> None:
-        self._inbox.popleft()
-        self._looked = max(0, self._looked - 1)
-        self._member.swarm.metrics.note(
-            f"a client had more than {MOST_UNREAD:,} unread messages: it dropped the oldest"
-        )
 
     def _read(self) -> None:
         try:
@@ -290,54 +232,7 @@ class Client:
             else:
                 member.websocket.send_binary(message)
         except WebSocketError as error:
+            gevent.sleep(MOMENT)
             raise ConnectionLost(str(error)) from error
         metrics.messages_sent += 1
         metrics.bytes_sent += len(message.encode() if isinstance(message, str) else message)
-
-    def _await(self, match: Match | None, timeout: float | None) -> tuple[Message, float]:
-        seconds = self._member.swarm.plan.request_timeout if timeout is None else timeout
-        deadline = clock() + seconds
-        self.is_waiting = True
-        try:
-            while (found := self._find(match)) is None:
-                self._check_connection()
-                if self._is_given_up:
-                    self._member.swarm.metrics.requests_unfinished += 1
-                    raise PlanOver
-                if clock() >= deadline:
-                    raise self._time_out(seconds)
-                self._wait(deadline - clock())
-            return found
-        finally:
-            self.is_waiting = False
-
-    def _find(self, match: Match | None) -> tuple[Message, float] | None:
-        while self._looked < len(self._inbox):
-            event, came_at = self._inbox[self._looked]
-            message = event.text if isinstance(event, Text) else event.data
-            if match is None or (match(message) if callable(match) else match == message):
-                del self._inbox[self._looked]
-                return message, came_at
-            # Not looked at again: a function may be dear, or count.
-            self._looked += 1
-        return None
-
-    def _time_out(self, seconds: float) -> RequestTimeout:
-        metrics = self._member.swarm.metrics
-        metrics.requests_timed_out += 1
-        metrics.note_error("request", "timeout")
-        return RequestTimeout(f"client {self.number} got no such message within {seconds:g} s")
-
-    def _wait(self, seconds: float | None) -> None:
-        self._signal.clear()
-        self._signal.wait(seconds)
-
-    def _check_connection(self) -> None:
-        if self._end is not None:
-            raise ConnectionLost(f"the connection has ended: {self._end.reason}")
-        if not self._member.is_open:
-            raise NotConnected("connect() comes first")
-
-    def _check_plan(self) -> None:
-        if self._member.is_leaving:
-            raise PlanOver

@@ -17,6 +17,7 @@ from lomond_gevent.load.durations import format_duration
 from lomond_gevent.load.histogram import Histogram
 from lomond_gevent.load.metrics import Delta, Tally
 from lomond_gevent.load.plan import Plan
+from lomond_gevent.load.redaction import hide_in_reasons
 from lomond_gevent.load.result import MAIN_LATENCIES, Latency, Live, Result, Second
 
 Observer: TypeAlias = Callable[[Second, Live], object]
@@ -95,6 +96,8 @@ class Collector:
             peak_memory=peak_memory,
             connecting=connecting,
             stopped_because=reason,
+            counts_in_time=tally.counts_in_time,
+            reasons=hide_in_reasons(tally.reasons, self._plan),
         )
 
     def _make_live(self, deltas: Sequence[Delta], second: Second, began: float | None) -> Live:
@@ -183,7 +186,8 @@ def judge(tally: Tally, shares: Sequence[float]) -> list[str]:
         )
     if skipped:
         warnings.append(
-            f"{skipped:,} messages of the schedule were not sent, since no client was connected"
+            f"{skipped:,} messages of the schedule were not sent: no client was connected, or it "
+            "could not send"
         )
     return warnings
 

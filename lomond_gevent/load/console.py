@@ -120,6 +120,9 @@ class View:
     def end(self) -> None:
         """Leave the screen as it was; may raise OSError."""
 
+    def restore(self) -> None:
+        """Have the terminal work again, whatever is going on: the process ends here and now."""
+
 
 class LiveView(View):
     """Redraw one block of lines on a terminal."""
@@ -136,6 +139,12 @@ class LiveView(View):
         """Take the block away."""
         if self._screen is not None:
             self._screen.stop()
+
+    def restore(self) -> None:
+        """Show the cursor, and begin a line; nothing of `rich`, which may be in the midst of it."""
+        if self._screen is not None:
+            with suppress(OSError):
+                os.write(self._console.file.fileno(), b"\x1b[?25h\n")
 
     def show(self, second: Second, live: Live) -> None:
         """Show a second. The block is gone when the view ends: the report says it all again."""
@@ -158,7 +167,7 @@ class LiveView(View):
         if any(self._history):
             seconds = Text(f"p99 of {plural(len(self._history), 'second')}  ", "dim")
             lines.append(seconds.append(sparkline(self._history), "cyan"))
-        lines += [error_line(live), own_line(live), Text("Ctrl-C ends it with the report", "dim")]
+        lines += [error_line(live), own_line(live), Text(what_is_next(live), "dim")]
         return Group(*lines)
 
 
@@ -195,6 +204,13 @@ def plain_line(second: Second, live: Live) -> str:
         f"  {plural(total(live.errors), 'error')}"
         f"  lag {format_latency(live.lag)}  CPU {format_share(live.cpu)}"
     )
+
+
+def what_is_next(live: Live) -> str:
+    """Return what is waited for, and what Ctrl-C does now."""
+    if live.remaining > 0:
+        return "Ctrl-C ends it with the report"
+    return "the load is over, the last answers are awaited; Ctrl-C waits no longer"
 
 
 def position(live: Live) -> str:

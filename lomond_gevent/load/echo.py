@@ -90,14 +90,17 @@ class EchoMember(Member):
                 return True
         return False
 
-    def _refuse(self, answer: str | bytes) -> None:
+    def _refuse(
+        self,
+        answer: str | bytes,
+        kind: str = "mismatch",
+        reason: str = "an answer was not what was sent",
+    ) -> None:
         """Count a message that is no answer to what was sent."""
         if self.websocket.is_closing:
             # An answer, most likely, to what was given up when this side closed.
             return
-        metrics = self.swarm.metrics
-        metrics.note_error("request", "mismatch")
-        metrics.note(f"an answer was not what was sent: {answer[:60]!r}")
+        self.swarm.metrics.note_error("request", kind, reason=f"{reason}: {answer[:60]!r}")
 
     def abandon(self) -> None:
         """Forget what was under way: its connection has ended."""
@@ -180,7 +183,12 @@ class ClosedEcho(EchoMember):
             return
         self.count_received(event)
         answer = event.data if isinstance(event, Binary) else event.text
-        if not self._take_late(answer, clock()):
+        if self._take_late(answer, clock()):
+            return
+        awaited = self._next if self._message is None else self._message
+        if self.swarm.messages.after.get(answer) == awaited:
+            self._refuse(answer, "duplicate", "an answer came twice")
+        else:
             self._refuse(answer)
 
     def _pause(self, until: float) -> None:
@@ -216,12 +224,14 @@ class ClosedEcho(EchoMember):
 class OpenEcho(EchoMember):
     """Sends when the schedule says so."""
 
-    __slots__ = ("_under_way",)
+    __slots__ = ("_leaving", "_under_way")
 
     def __init__(self, swarm: Swarm, number: int) -> None:
         super().__init__(swarm, number)
         # In the order in which they left, which is that of the answers.
         self._under_way: deque[Sent] = deque()
+        # The last of these, while it is on its way to the kernel.
+        self._leaving: Sent | None = None
 
     @property
     def is_waiting(self) -> bool:
@@ -236,7 +246,10 @@ class OpenEcho(EchoMember):
         message, now = self.swarm.messages.make(), clock()
         # Up to a millisecond early: see `pacer`. The mark alone, for messages may be long.
         self._under_way.append(sent := Sent(message[MARK], min(due, now), now))
-        if not self._send(message):
+        self._leaving = sent
+        has_left = self._send(message)
+        self._leaving = None
+        if not has_left:
             self.swarm.metrics.sends_skipped += 1
             # Unless the connection has ended meanwhile, with all that was under way.
             with suppress(ValueError):
@@ -300,8 +313,10 @@ class OpenEcho(EchoMember):
         """Give up the answers that have not come in time."""
         limit = now - self.swarm.plan.request_timeout
         while self._under_way and self._under_way[0].intended <= limit:
-            sent = self._under_way.popleft()
-            self._time_out(sent)
+            if self._under_way[0] is self._leaving:
+                # What was never sent is not answered too late.
+                break
+            self._time_out(self._under_way.popleft())
         if self.is_leaving and self.is_open and not self._under_way:
             self.close()
 
@@ -316,5 +331,7 @@ class OpenEcho(EchoMember):
         self._forget()
 
     def _forget(self) -> None:
-        self.swarm.metrics.requests_unfinished += len(self._under_way)
+        # What has not left is skipped, once its send has failed.
+        left = len(self._under_way) - (self._leaving in self._under_way)
+        self.swarm.metrics.requests_unfinished += left
         self._under_way.clear()

@@ -36,6 +36,8 @@ _MARK, _NUMBER, _INTENDED, _WAITED = slice(0, 8), slice(8, 18), slice(18, 34), s
 _LONGEST_WAIT = 10**10 - 1
 # A message that says that it took longer, in microseconds, is not as it was sent.
 _LONGEST = 3_600_000_000
+# So many of the newest messages may reach a client in another order than that of their sending.
+MOST_DISORDER = 1000
 
 
 class Round:
@@ -68,7 +70,9 @@ class Room:
 
     def enter(self, member: FanoutMember) -> None:
         """Let a client in; the first speaks, in the first process."""
-        member.heard = self.number
+        # Of what another process sends it is known once the first has come.
+        member.heard = member.entered = self.number if self.swarm.share.index == 0 else None
+        member.missing.clear()
         self.members[member] = None
         if self.speaker is None and self.swarm.share.index == 0:
             self.speaker = member
@@ -84,7 +88,7 @@ class Room:
             self.speaker = next(chain(staying, self.members), None)
             if self.speaker is not None and not self.speaker.is_leaving:
                 self.swarm.join(self.speaker)
-        for number in [number for number in self.rounds if number > member.heard]:
+        for number in [number for number in self.rounds if member.lacks(number)]:
             self.count_down(number)
 
     def speak(self, intended: float) -> None:
@@ -182,13 +186,17 @@ class Room:
 class FanoutMember(Member):
     """Receives what the speaker sends, and speaks if it is the one."""
 
-    __slots__ = ("_due", "_last", "heard", "room")
+    __slots__ = ("_due", "_last", "entered", "heard", "missing", "room")
 
     def __init__(self, room: Room, number: int) -> None:
         super().__init__(room.swarm, number)
         self.room = room
-        self.heard = 0
+        self.heard: int | None = None
         """The number of the newest message that has reached it."""
+        self.entered: int | None = None
+        """The number of the newest message that is not for it: it was on its way before."""
+        self.missing: set[int] = set()
+        """Those between these two that have not reached it."""
         # The number of the last message that it stays for.
         self._last: float = inf
         # When it speaks next: the pacer keeps appointments of connections before this.
@@ -200,7 +208,11 @@ class FanoutMember(Member):
         room = self.room
         if room.speaker is self:
             return self.is_open and bool(room.rounds)
-        return self.is_open and any(self.heard < number <= self._last for number in room.rounds)
+        return self.is_open and any(n <= self._last and self.lacks(n) for n in room.rounds)
+
+    def lacks(self, number: int) -> bool:
+        """Return whether a message of the room has not reached it."""
+        return self.heard is None or number > self.heard or number in self.missing
 
     @property
     def has_turns(self) -> bool:
@@ -271,8 +283,7 @@ class FanoutMember(Member):
         metrics.delivery.record(delay)
         if room.is_scheduled:
             metrics.delivery_service.record(service)
-        self.heard = number
-        if room.speaker is self:
+        if not self._note_arrival(number) or room.speaker is self:
             return
         if delay >= room.late_from and not self.websocket.is_closing:
             room.note_late(number)
@@ -280,10 +291,38 @@ class FanoutMember(Member):
         if self.is_leaving and not self.is_waiting:
             self.close()
 
+    def _note_arrival(self, number: int) -> bool:
+        """Note that a message has come; return whether it was for this one, and the first time."""
+        if self.heard is None or self.entered is None:
+            self.heard = self.entered = number - 1
+        if number > self.heard:
+            if number > self.heard + 1:
+                self._note_gap(number)
+            self.heard = number
+            return True
+        if number in self.missing:
+            self.missing.remove(number)
+            return True
+        # A second copy to one is no delivery to another.
+        if number > self.entered:
+            reason = f"message {number} of the room came to a client twice"
+            self.swarm.metrics.note_error("request", "duplicate", reason=reason)
+        return False
+
+    def _note_gap(self, number: int) -> None:
+        """Note that a message has come before others that were sent before it."""
+        assert self.heard is not None and self.entered is not None
+        oldest = number - MOST_DISORDER
+        self.missing.update(range(max(self.heard + 1, oldest), number))
+        if self.heard + 1 < oldest or len(self.missing) > MOST_DISORDER:
+            # What is older may come once more or for the first time: nobody knows any longer.
+            self.entered = max(self.entered, oldest - 1)
+            self.missing = {each for each in self.missing if each >= oldest}
+
     def _refuse(self, message: str | bytes) -> None:
         """Count a message of the room's own that is not as it was sent."""
-        self.swarm.metrics.note_error("request", "mismatch")
-        self.swarm.metrics.note(f"a message was not what was sent: {message[:60]!r}")
+        reason = f"a message was not what was sent: {message[:60]!r}"
+        self.swarm.metrics.note_error("request", "mismatch", reason=reason)
 
     def check_deadline(self, now: float) -> None:
         """Give up those whom a message has not reached in time; the speaker does it."""

@@ -58,7 +58,7 @@ class Member:
         "_is_connecting",
         "_next_ping",
         "_ready_at",
-        "_status",
+        "_rejected",
         "greenlet",
         "is_leaving",
         "is_open",
@@ -85,7 +85,8 @@ class Member:
         self._events: Iterator[Event] | None = None
         self._ready_at = 0.0
         self._next_ping = 0.0
-        self._status: int | None = None
+        # The last refusal of an upgrade.
+        self._rejected: Rejected | None = None
 
     # ---- its life ---------------------------------------------------------------------------
 
@@ -210,7 +211,7 @@ class Member:
                     if phase in _PHASES:
                         getattr(self.swarm.metrics, _PHASES[phase]).record(int(seconds * 1e6))
             elif isinstance(event, Rejected):
-                self._status = event.response.status_code
+                self._rejected = event
             elif isinstance(event, ConnectFail | Disconnected):
                 self._fail(event)
         return False
@@ -235,15 +236,22 @@ class Member:
     def _fail(self, event: ConnectFail | Disconnected) -> None:
         metrics = self.swarm.metrics
         if event.kind == "closed" and self.swarm.is_interrupted:
+            metrics.connections_unfinished += 1
             return
-        kind: str = event.kind
-        if kind == "rejected":
-            kind = f"rejected {self._status}" if self._status else "protocol"
+        kind, reason = str(event.kind), event.reason
+        if kind == "rejected" and self._rejected is not None:
+            response = self._rejected.response
+            # Who answers 101 has accepted, and wrongly.
+            is_refusal = response.status_code not in (None, 101)
+            kind = f"rejected {response.status_code}" if is_refusal else "protocol"
+            reason = self._rejected.reason
+            if where := response.get("location"):
+                reason += f", to {where}"
         elif kind == "closed":
             # Given up, because the load was over.
             kind = "unfinished"
         metrics.connections_failed += 1
-        metrics.note_error(event.phase, kind)
+        metrics.note_error(event.phase, kind, reason=reason)
 
     # ---- while it is open -----------------------------------------------------------------------
 
@@ -273,11 +281,14 @@ class Member:
         """Wait for the first message, and note how long it took; yield it, if one came."""
         for event in events:
             if isinstance(event, Text | Binary):
-                delay = clock() - self._ready_at
-                self.swarm.metrics.first_message.record(int(delay * 1e6))
+                self.note_first_message()
                 yield event
                 return
             self.note(event)
+
+    def note_first_message(self) -> None:
+        """Note how long the first message took."""
+        self.swarm.metrics.first_message.record(int((clock() - self._ready_at) * 1e6))
 
     def _ping(self) -> None:
         rate = self.swarm.plan.ping_rate
@@ -296,13 +307,13 @@ class Member:
         if event.graceful and event.closed_by == "server":
             kind = f"closed {event.code}"
         is_wanted = event.graceful and self.is_content(event)
-        self._part(event.phase, None if is_wanted else kind, event.code)
+        self._part(event.phase, None if is_wanted else kind, event.code, event.reason)
 
     def is_content(self, event: Disconnected) -> bool:
         """Return whether it is right for the connection to have ended now, by both sides' will."""
         return event.closed_by == "client" or (self.is_leaving and event.code in GOODBYES)
 
-    def _part(self, phase: str, kind: str | None, code: int | None) -> None:
+    def _part(self, phase: str, kind: str | None, code: int | None, reason: str = "") -> None:
         swarm, metrics = self.swarm, self.swarm.metrics
         self.is_open = False
         swarm.clients -= 1
@@ -313,9 +324,12 @@ class Member:
             metrics.connections_closed += 1
         else:
             metrics.connections_lost += 1
-            metrics.note_error(phase, kind)
+            metrics.note_error(phase, kind, reason=reason)
         swarm.part(self)
+        unfinished = metrics.requests_unfinished
         self.abandon()
+        if kind is not None and metrics.requests_unfinished > unfinished:
+            metrics.connections_cut_off += 1
 
     def abandon(self) -> None:
         """Forget what was under way: its connection has ended."""

@@ -39,6 +39,9 @@ class Metrics:
         "close_codes",
         "errors",
         "notes",
+        "reasons",
+        "_counts_at_begin",
+        "_counts_in_time",
         "_trip_size",
         "timers",
         "trips",
@@ -53,9 +56,11 @@ class Metrics:
     connect_upgrade: Histogram
     connections_attempted: int
     connections_closed: int
+    connections_cut_off: int
     connections_failed: int
     connections_lost: int
     connections_opened: int
+    connections_unfinished: int
     delivery: Histogram
     delivery_service: Histogram
     first_message: Histogram
@@ -87,10 +92,26 @@ class Metrics:
         # By name: passed, failed.
         self.checks: defaultdict[str, list[int]] = defaultdict(lambda: [0, 0])
         self.notes: dict[str, None] = {}
+        # Of each kind of error that was given one, the first reason.
+        self.reasons: dict[tuple[str, str], str] = {}
+        # Set while the load is on: what had been counted when it began, or since the last report.
+        self._counts_at_begin: dict[str, int] | None = None
+        self._counts_in_time: dict[str, int] = {}
 
-    def note_error(self, phase: str, kind: str, count: int = 1) -> None:
-        """Count an error."""
+    def note_error(self, phase: str, kind: str, count: int = 1, reason: str = "") -> None:
+        """Count an error; the first reason of a kind is kept, as an example."""
         self.errors[phase, kind] += count
+        if reason and (phase, kind) not in self.reasons:
+            self.reasons[phase, kind] = reason
+
+    def begin_load(self) -> None:
+        """Count what comes from now on as of the load itself, for rates, until it ends."""
+        self._counts_at_begin = self._count()
+
+    def end_load(self) -> None:
+        """Count what comes from now on as behind the load."""
+        self._counts_in_time = self._count_in_time()
+        self._counts_at_begin = None
 
     def note(self, text: str) -> None:
         """Keep a text for the result's warnings, once."""
@@ -99,30 +120,43 @@ class Metrics:
 
     def take(self) -> Delta:
         """Return what happened since the last call, and begin anew."""
-        self._spread_trips()
-        counts = {name: getattr(self, attribute) for name, attribute in _COUNTERS}
+        counts, counts_in_time = self._count(), self._count_in_time()
         histograms = {name: getattr(self, attribute).take_counts() for name, attribute in _TIMERS}
         histograms |= {f"timer.{name}": timer.take_counts() for name, timer in self.timers.items()}
         delta = {
             "counts": {name: count for name, count in counts.items() if count},
+            "counts_in_time": {name: count for name, count in counts_in_time.items() if count},
             "histograms": {name: buckets for name, buckets in histograms.items() if buckets},
             "errors": dict(self.errors),
             "close_codes": dict(self.close_codes),
             "checks": {name: tuple(outcome) for name, outcome in self.checks.items()},
             "notes": list(self.notes),
+            "reasons": dict(self.reasons),
         }
         for _, attribute in _COUNTERS:
             setattr(self, attribute, 0)
         for mapping in (self.errors, self.close_codes, self.checks):
             mapping.clear()
+        self._counts_in_time = {}
+        if self._counts_at_begin is not None:
+            self._counts_at_begin = dict.fromkeys(counts, 0)
         return delta
 
-    def _spread_trips(self) -> None:
+    def _count(self) -> dict[str, int]:
+        """Return all counts since the last report."""
         trips, self.trips = self.trips, 0
         self.messages_sent += trips
         self.messages_received += trips
         self.bytes_sent += trips * self._trip_size
         self.bytes_received += trips * self._trip_size
+        return {name: getattr(self, attribute) for name, attribute in _COUNTERS}
+
+    def _count_in_time(self) -> dict[str, int]:
+        """Return what of these came while the load was on."""
+        before = self._counts_at_begin
+        if before is None:
+            return self._counts_in_time
+        return {name: count - before[name] for name, count in self._count().items()}
 
 
 class Timer:
@@ -152,16 +186,20 @@ class Tally:
 
     def __init__(self) -> None:
         self.counts = dict.fromkeys(COUNTS, 0)
+        self.counts_in_time = dict.fromkeys(COUNTS, 0)
         self.histograms = {name: Histogram() for name in HISTOGRAMS}
         self.errors: defaultdict[tuple[str, str], int] = defaultdict(int)
         self.close_codes: defaultdict[int, int] = defaultdict(int)
         self.checks: dict[str, tuple[int, int]] = {}
         self.notes: dict[str, None] = {}
+        self.reasons: dict[tuple[str, str], str] = {}
 
     def add(self, delta: Delta) -> None:
         """Add what happened in a second of a process."""
         for name, count in delta["counts"].items():
             self.counts[name] += count
+        for name, count in delta["counts_in_time"].items():
+            self.counts_in_time[name] += count
         for name, buckets in delta["histograms"].items():
             self.histograms.setdefault(name, Histogram()).add_counts(buckets)
         _add(self.errors, delta["errors"])
@@ -170,6 +208,7 @@ class Tally:
             before = self.checks.get(name, (0, 0))
             self.checks[name] = (before[0] + passed, before[1] + failed)
         self.notes |= dict.fromkeys(delta["notes"])
+        self.reasons = delta["reasons"] | self.reasons
 
 
 def _add(total: defaultdict[Any, int], more: Mapping[Any, int]) -> None:

@@ -43,19 +43,22 @@ thresholds compare a metric with a limit by < <= > >= == or !=:
   errors<0.1%    errors<5     checks>=99%          messages.received.rate>1000
   A threshold on something that was not measured is crossed. A share of errors is
   one of all that was tried, with what was never sent or answered; failed checks
-  are under checks only.
+  are under checks only. A .rate is what came while the load was on.
 
 exit status:
   0   all went well
   1   something failed: an error, a failed check, a lost connection; not so where
       a threshold on errors, or on checks, says how many of them are accepted;
+      or the run shows nothing, whatever is accepted: nobody connected, nothing
+      was sent or answered, or most of the schedule of messages was not sent;
       or the load could not begin (the embedded server, a fork)
   2   wrong usage; no connection was made
   99  a threshold is crossed, whatever else failed
-  130 interrupted twice; after one Ctrl-C it ends with the report, and the status
-      says what was measured until then
+  130 interrupted twice, at once and without a report; after one Ctrl-C it ends
+      with the report, and the status says what was measured until then
 """
 
+MULTIPLES = {"": 1, "k": 1000, "K": 1000, "M": 10**6, "KiB": 1 << 10, "MiB": 1 << 20}
 Value = TypeVar("Value")
 DEFAULTS = {each.name: each.default for each in fields(Plan) if each.default is not MISSING}
 
@@ -117,7 +120,11 @@ def add_load(parser: Parser) -> None:
     add("--ramp", duration, "TIME", ramp)
     schedule = "on a schedule that does not wait for answers (open model)"
     add("--rate", rate, "N", f"messages per second over all clients, as 20k, {schedule}")
-    add("--arrivals", rate, "N", "new clients per second (open model)")
+    arrivals = (
+        "new clients per second, on a schedule (open model of arrivals; each client waits for its "
+        "answers, and latency counts from the actual send)"
+    )
+    add("--arrivals", rate, "N", arrivals)
     add("--lifetime", duration, "TIME", "how long each client of --arrivals lives")
     lines = "clients, or the rate, along straight lines: '10s:100,1m:1000,10s:0'"
     add("--stages", stages, "LIST", lines)
@@ -258,11 +265,12 @@ def checked(parse: Callable[[str], Value]) -> Callable[[str], Value]:
 
 
 def parse_whole(text: str) -> int:
-    """Read a whole number: "1000", "10_000", "10,000"."""
+    """Read a whole number: "1000", "10_000", "10,000", "5k", "2M", "64KiB", "1MiB"."""
+    digits = text.rstrip("kKMiB")
     try:
-        return int(text.replace(",", ""))
-    except ValueError:
-        raise ValueError(f"{text!r} is no whole number, such as 1000") from None
+        return int(digits.replace(",", "")) * MULTIPLES[text.removeprefix(digits)]
+    except (KeyError, ValueError):
+        raise ValueError(f"{text!r} is no whole number, such as 1000, 5k or 64KiB") from None
 
 
 def parse_stages(text: str) -> tuple[tuple[float, float], ...]:

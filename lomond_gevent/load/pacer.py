@@ -72,6 +72,8 @@ class Schedule:
         self._on_skip = on_skip
         self._step = step
         self._left = step
+        self.taken = 0
+        """How many have had their turn, whether or not there was somebody to send them."""
         self._ring: deque[Sender] = deque()
         # Of each in the ring, whether it takes part: who does not is left out when its turn comes,
         # for a search through thousands for each that is lost would hold up the others.
@@ -93,6 +95,7 @@ class Schedule:
     def take(self) -> Sender | None:
         """Return whose message is due next, None if nobody is there; go on to the next."""
         self._left -= 1
+        self.taken += 1
         due = next(self._times, inf)
         if not self._left or due == inf:
             self._left = self._step
@@ -105,14 +108,6 @@ class Schedule:
             del self._takes_part[sender]
         self._on_skip()
         return None
-
-    def count_overdue(self, now: float) -> int:
-        """Return how many should have left before now, and have not; goes through the rest."""
-        overdue = 0
-        while self.due <= now:
-            overdue += 1
-            self.due = next(self._times, inf)
-        return overdue
 
 
 class Pacer:

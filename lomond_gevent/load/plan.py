@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from lomond.url import redact_url
 from lomond.websocket import WebSocket
+from lomond_gevent.load.redaction import HIDDEN, hide_secrets, hide_tokens, is_secret
 from lomond_gevent.load.stages import Course
 
 BUILT_IN = ("connect", "idle", "echo", "flood", "fanout")
@@ -25,16 +26,7 @@ UNTHINKING = ("idle", "flood")
 FANOUT_HEAD = 44
 """How many bytes a message of `fanout` has at least: it tells which it is, and its times."""
 
-_SECRET = re.compile(
-    "auth|cookie|token|secret|passw|pwd|key|sign|sess|jwt|bearer|credential|ticket"
-    "|(?<![a-z])(?:sid|otp|code)(?![a-z])",
-    re.IGNORECASE,
-)
-# Names of sub-protocols are shorter; a token that is sent as one is longer.
-_LONGEST_NAME = 40
-_USERINFO = re.compile(r"(?i)^([a-z][a-z0-9+.-]*://)[^/?#]*@")
 _FILE = re.compile(r".+\.py:[A-Za-z_]\w*")
-HIDDEN = "***"
 TINY = 1e-9
 
 
@@ -187,7 +179,7 @@ class Plan:
         """Return every option for JSON; what may be secret is hidden."""
         data = asdict(self)
         data["headers"] = [
-            [name, HIDDEN if _SECRET.search(name) else value] for name, value in self.headers
+            [name, HIDDEN if is_secret(name) else value] for name, value in self.headers
         ]
         data["url"] = None if self.url is None else hide_secrets(self.url)
         data["proxy"] = redact_url(self.proxy) if self.proxy else self.proxy
@@ -197,29 +189,6 @@ class Plan:
         data["thresholds"] = list(self.thresholds)
         data["model"] = self.model
         return data
-
-
-def hide_secrets(url: str) -> str:
-    """Return a URL without its password, and without values of its query that may be secret."""
-    base, mark, query = _USERINFO.sub(rf"\1{HIDDEN}@", url).partition("?")
-    pairs = (pair.partition("=") for pair in query.split("&"))
-    shown = (
-        f"{name}={HIDDEN}" if equals and _SECRET.search(name) else name + equals + value
-        for name, equals, value in pairs
-    )
-    return base + mark + "&".join(shown)
-
-
-def hide_tokens(subprotocols: tuple[str, ...]) -> list[str]:
-    """Return sub-protocols without tokens, which browsers send as one, or behind its name."""
-    shown: list[str] = []
-    is_behind_name = False
-    for name in subprotocols:
-        is_secret = bool(_SECRET.search(name)) or len(name) > _LONGEST_NAME
-        # Each is unlike the others, as a plan wants them.
-        shown.append(f"{HIDDEN}{len(shown) or ''}" if is_secret or is_behind_name else name)
-        is_behind_name = is_secret
-    return shown
 
 
 def _check_numbers(plan: Plan) -> None:

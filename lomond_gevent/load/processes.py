@@ -65,6 +65,8 @@ class Child:
         self.last: Delta | None = None
         self.is_connected = False
         self.is_gone = False
+        self.is_killed = False
+        """Whether it was ended for its silence."""
         self.silence = 0.0
         """For how many seconds, in which this process ran itself, it has said nothing."""
 
@@ -118,8 +120,10 @@ class Child:
 
 def run_processes(
     works: list[Work], collect: Callable[[list[Delta]], object], stop: Event
-) -> tuple[list[Delta], int]:
-    """Run each work in a process of its own; return their last reports, and how many died.
+) -> tuple[list[Delta], int, int]:
+    """Run each work in a process of its own.
+
+    Return their last reports, how many died, and how many were ended because they said nothing.
 
     `collect` gets what all of them report for the same second. Setting `stop` ends them
     gracefully; an exception in here ends them at once. Raises LoadError where one is not to be had.
@@ -148,16 +152,25 @@ def run_processes(
                 has_stopped = True
                 _tell_all(children, _STOP)
             _collect(children, collect)
-        for child in children:
-            child.deltas, rest = [], child.deltas
-            for delta in rest:
-                collect([delta])
-        last = [child.last for child in children if child.last is not None]
-        return last, len(children) - len(last)
+        return _sum_up(children, collect)
     finally:
         gevent.killall(listeners)
         for child in children:
             child.end()
+
+
+def _sum_up(
+    children: list[Child], collect: Callable[[list[Delta]], object]
+) -> tuple[list[Delta], int, int]:
+    """Collect what is left of children that are gone; return what `run_processes` does."""
+    for child in children:
+        child.deltas, rest = [], child.deltas
+        for delta in rest:
+            collect([delta])
+    last = [child.last for child in children if child.last is not None]
+    lost = [child for child in children if child.last is None]
+    silent = sum(child.is_killed for child in lost)
+    return last, len(lost) - silent, silent
 
 
 def _wait_for_word(children: list[Child], changed: Event, longest_silence: float) -> None:
@@ -172,6 +185,7 @@ def _wait_for_word(children: list[Child], changed: Event, longest_silence: float
         if child.silence > longest_silence and not child.is_gone:
             # The end of its pipe tells the rest.
             os.kill(child.pid, signal.SIGKILL)
+            child.is_killed = True
             child.silence = 0.0
 
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from time import time
 from typing import Any
+from urllib.request import getproxies_environment
 
 from gevent._hub_local import get_hub_if_exists
 from gevent.event import Event
@@ -47,17 +48,16 @@ def run(plan: Plan, *, observer: Observer | None = None, stop: Event | None = No
     """
     check_thresholds(plan)
     check_certificates(plan)
-    check_sources(plan.sources)
+    has_proxy = bool(getproxies_environment() if plan.proxy is None else plan.proxy)
+    check_sources(plan.sources, "" if has_proxy else plan.url)
+    check_no_hub(plan, "call run() first, or in a process of its own")
     with imports_beside(plan.scenario) if plan.is_custom else nullcontext():
-        return _carry_out(plan, find_scenario(plan), observer, stop or Event())
+        scenario = find_scenario(plan)
+        check_no_hub(plan, f"{plan.scenario} uses it when it is imported: let the function do that")
+        return _carry_out(plan, scenario, observer, stop or Event())
 
 
 def _carry_out(plan: Plan, scenario: Scenario, observer: Observer | None, stop: Event) -> Result:
-    if plan.processes > 1 and get_hub_if_exists() is not None:
-        raise PlanError(
-            f"processes {plan.processes} are forked, which has to happen before gevent is used "
-            "in this process: call run() first, or in a process of its own"
-        )
     findings = check_machine(plan)
     collector = Collector(plan, findings, observer)
     with chosen_server(plan, scenario) as url:
@@ -65,6 +65,15 @@ def _carry_out(plan: Plan, scenario: Scenario, observer: Observer | None, stop: 
         run_all = _run_here if plan.processes == 1 else _run_forked
         last = run_all(without_detour(plan), url, scenario, collector, stop)
     return _make_result(collector, last, started)
+
+
+def check_no_hub(plan: Plan, advice: str) -> None:
+    """Raise PlanError where it is too late to fork."""
+    if plan.processes > 1 and get_hub_if_exists() is not None:
+        raise PlanError(
+            f"processes {plan.processes} are forked, which has to happen before gevent is used "
+            f"in this process: {advice}"
+        )
 
 
 def check_thresholds(plan: Plan) -> None:
@@ -98,7 +107,7 @@ def check_certificates(plan: Plan) -> None:
         except OSError as error:
             raise PlanError(
                 f"certfile {plan.certfile} cannot be used ({error}): give the certificate as PEM, "
-                "and its key, not encrypted, in the same file or as keyfile"
+                "and its key, not encrypted, in the same file or in one of its own (keyfile, --key)"
             ) from None
 
 
@@ -139,12 +148,19 @@ def _run_forked(
         _make_work(plan, url, scenario, Share(index, plan.processes))
         for index in range(plan.processes)
     ]
-    last, died = run_processes(works, collector.add, stop)
+    last, died, silent = run_processes(works, collector.add, stop)
     if last:
         collector.add(last)
     for _ in range(died):
         collector.note_error(
             "process", "died", "a process died, and with it what it had measured in its last second"
+        )
+    for _ in range(silent):
+        collector.note_error(
+            "process",
+            "silent",
+            "a process said nothing for too long and was ended, and with it what it had measured "
+            "in that time: the scenario blocks, never gives way, or does not let PlanOver pass",
         )
     return last
 

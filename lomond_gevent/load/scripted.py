@@ -6,18 +6,19 @@ What the function is given is `Client`, in `client`. Here is how it is found, ca
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import sys
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gevent import Timeout
 
-from lomond.events import Disconnected, Event
-from lomond_gevent.load.client import Client, PlanOver, ScenarioError
+from lomond.events import Binary, Disconnected, Event, Text
+from lomond_gevent.load.client import Client
+from lomond_gevent.load.client_errors import PlanOver, ScenarioError
 from lomond_gevent.load.member import FIRST_WAIT, LONGEST_WAIT, Member
 from lomond_gevent.load.pacer import MOMENT
 from lomond_gevent.load.plan import PlanError
@@ -58,6 +59,7 @@ class ScriptedMember(Member):
 
     def _perform(self) -> bool:
         metrics = self.swarm.metrics
+        self._client.begin_anew()
         try:
             self._function(self._client)
         except PlanOver:
@@ -66,10 +68,11 @@ class ScriptedMember(Member):
             # Counted where it was raised.
             return False
         except (Exception, Timeout, SystemExit) as error:  # the user's, which must not end the load
-            metrics.note_error("scenario", "exception")
             line = traceback.extract_tb(error.__traceback__)[-1]
             where = f"{Path(line.filename).name}:{line.lineno}"
-            metrics.note(f"the scenario raised {type(error).__name__}: {error} ({where})")
+            reason = f"{type(error).__name__}: {error} ({where})"
+            metrics.note_error("scenario", "exception", reason=reason)
+            metrics.note(f"the scenario raised {reason}")
             return False
         finally:
             self._client.end_connection()
@@ -77,7 +80,11 @@ class ScriptedMember(Member):
 
     def converse(self, events: Iterator[Event]) -> None:
         """Hand the events to the client; in a greenlet beside that of the function."""
-        for event in chain(self.first_message(events), events):
+        is_first = True
+        for event in events:
+            if is_first and isinstance(event, Text | Binary):
+                is_first = False
+                self.note_first_message()
             self.note(event)
             self._client.take(event)
 
@@ -152,5 +159,30 @@ def load_function(scenario: str) -> Function:
             if callable(value) and getattr(value, "__module__", "") == spec.name
         )
         raise PlanError(f"{file} has no function {name!r}; it has {known or 'none'}")
+    check_function(scenario, function)
     found: Function = function
     return found
+
+
+def check_function(scenario: str, function: Callable[..., object]) -> None:
+    """Raise PlanError for what would run nothing when it is called, or cannot be called."""
+    called = [function] if inspect.isroutine(function) else [function, type(function).__call__]
+    kinds = (
+        inspect.iscoroutinefunction,
+        inspect.isgeneratorfunction,
+        inspect.isasyncgenfunction,
+    )
+    if any(is_kind(each) for is_kind in kinds for each in called):
+        raise PlanError(
+            f"scenario {scenario} is async or a generator, of which a call runs nothing: write a "
+            "plain function (def, without yield), each call of the client lets the others run"
+        )
+    try:
+        inspect.signature(function).bind(None)
+    except TypeError as error:
+        raise PlanError(
+            f"scenario {scenario} cannot be called with a client ({error}): it takes one argument"
+        ) from None
+    except ValueError:
+        # Some of those written in C do not tell what they take.
+        return

@@ -10,6 +10,8 @@ import errno
 import socket as _socket
 import sys
 from collections.abc import Sequence
+from ipaddress import ip_address
+from urllib.parse import urlsplit
 
 from lomond.dialing import Address
 from lomond_gevent.load.plan import PlanError
@@ -29,9 +31,15 @@ def make_session_classes(sources: Sequence[str]) -> tuple[type[GeventSession], .
     return tuple(map(_make_session_class, sources)) or (GeventSession,)
 
 
-def check_sources(sources: Sequence[str]) -> None:
-    """Raise PlanError for an address that nothing can connect from."""
+def check_sources(sources: Sequence[str], url: str | None) -> None:
+    """Raise PlanError for an address that nothing can connect from, or not to this URL."""
+    target = "127.0.0.1" if url is None else urlsplit(url).hostname or ""
     for source in sources:
+        if is_address(target) and family_of(source) != family_of(target):
+            raise PlanError(
+                f"sources {source} cannot reach {target}, which is of the other family (IPv4, "
+                "IPv6): give addresses of the same"
+            )
         with _socket.socket(family_of(source), _socket.SOCK_STREAM) as socket:
             try:
                 bind(socket, source)
@@ -40,6 +48,15 @@ def check_sources(sources: Sequence[str]) -> None:
                     f"sources {source} cannot be connected from ({error.strerror}): "
                     "give addresses that this machine has"
                 ) from None
+
+
+def is_address(host: str) -> bool:
+    """Return whether a host is an IP address, and no name."""
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def family_of(source: str) -> int:

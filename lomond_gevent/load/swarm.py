@@ -88,6 +88,8 @@ class Swarm:
         """When the load ended: from then on nothing new is sent."""
         self._is_over = False
         self._over = Event()
+        # When an interrupt came while the last answers were awaited (monotonic seconds).
+        self._hurried: float | None = None
         self._watch = Watch(self, report)
 
     # ---- what members ask for -----------------------------------------------------------------
@@ -171,7 +173,10 @@ class Swarm:
             self._watch.stop()
 
     def interrupt(self, _stop: Event | None = None) -> None:
-        """End the load before its time, gracefully."""
+        """End the load before its time, gracefully; behind its end, wait no longer than need be."""
+        if self._is_over:
+            self._hurried = clock()
+            return
         self.is_interrupted = True
         # Before the rest of those who pause is over, or they would begin anew.
         for member in self.members:
@@ -222,6 +227,7 @@ class Swarm:
 
     def _begin(self) -> None:
         self._began = now = clock()
+        self.metrics.begin_load()
         if self.plan.rate is not None:
             self.pacer = Pacer(self._make_schedule(now))
         self.pacer.start()
@@ -291,7 +297,8 @@ class Swarm:
         """Send nothing new, await what is under way, close everything."""
         self.ended = clock()
         self._is_over = True
-        self.metrics.sends_behind += self.pacer.stop()
+        self.metrics.end_load()
+        self.metrics.sends_behind += self.pacer.stop() + self._count_overdue()
         self._over.set()
         # All at once: those who are busy close by themselves, with their next answer.
         for member in self.members:
@@ -302,9 +309,21 @@ class Swarm:
         self._await_members(SHORT_PATIENCE if self.is_interrupted else patience)
         self._in_groups(list(self.members), lambda member: member.hang_up())
         self._await_members(self.plan.close_timeout + GRACE)
-        # It may be a long walk, and nothing is timed any more.
-        if isinstance(self.pacer.work, Schedule):
-            self.metrics.sends_behind += self.pacer.work.count_overdue(self.ended)
+        if self.members:
+            self.metrics.note(
+                f"{len(self.members):,} clients did not end with the load, and were taken down"
+                + (": let PlanOver pass in the scenario" if self.plan.is_custom else "")
+            )
+
+    def _count_overdue(self) -> int:
+        """Return how many messages should have left by the end, and had no turn."""
+        if not isinstance(self.pacer.work, Schedule):
+            return 0
+        assert self._began is not None and self.ended is not None
+        share = self.share.of(self.plan.clients) / self.plan.clients
+        until = min(self.ended - self._began, self.course.duration)
+        due = self.course.count_until(until, self.share.offset, share)
+        return max(0, due - self.pacer.work.taken)
 
     def _in_groups(self, members: list[Member], action: Callable[[Member], None]) -> None:
         for number, member in enumerate(members, start=1):
@@ -313,8 +332,11 @@ class Swarm:
                 gevent.sleep(MOMENT)
 
     def _await_members(self, seconds: float) -> None:
-        deadline = clock() + seconds
+        began = clock()
+        deadline = began + seconds
         while self.members and clock() < deadline:
+            if self._hurried is not None:
+                deadline = min(deadline, max(began, self._hurried) + SHORT_PATIENCE)
             gevent.sleep(GLANCE)
 
     def _kill_members(self) -> None:

@@ -76,7 +76,7 @@ class Threshold:
             return check_share(result)
         if self.stat == "rate":
             # A load that never began has no rate.
-            return result.counts.get(self.metric, 0) / result.duration if result.duration else None
+            return result.rate(self.metric)
         if not self.stat:
             return result.counts.get(self.metric, 0)
         return statistic(result.histograms.get(self.metric), self.stat)
@@ -178,7 +178,8 @@ def error_share(result: Result) -> float | None:
     """Return what failed as a share of what was tried: connections, and messages of the plan.
 
     What the schedule wanted and was never sent has failed, and so has what was never answered:
-    else a server that is down would fail nothing. In `fanout` each delivery counts.
+    else a server that is down would fail nothing. A connection that ends before an answer came is
+    one failure with it, not two. In `fanout` each delivery counts.
     """
     counts = result.counts
     unsent = counts.get("sends.skipped", 0) + counts.get("sends.behind", 0)
@@ -190,7 +191,7 @@ def error_share(result: Result) -> float | None:
         missing = counts.get("requests.timed_out", 0) - counts.get("requests.late", 0)
         wanted = delivered + missing + unfinished
     tried = counts.get("connections.attempted", 0) + wanted + unsent
-    failed = count_errors(result) + unsent + unfinished
+    failed = count_errors(result) + unsent + unfinished - counts.get("connections.cut_off", 0)
     return min(1.0, failed / tried) if tried else None
 
 

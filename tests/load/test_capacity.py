@@ -302,8 +302,6 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, 
 def test_the_command_says_which_limit_comes_first(capsys: pytest.CaptureFixture[str]) -> None:
     status, printed, _ = run(capsys, "--users", "100k", "--most-users", "30000")
 
-    assert status == 2
-    status, printed, _ = run(capsys, "--users", "100,000", "--most-users", "30000")
     assert status == 0
     assert "first limit: local ports (machine)" in printed
     assert "    raise  ulimit -n 31000, in the shell that starts it" in printed

@@ -5,9 +5,12 @@ from __future__ import annotations
 import socket
 from typing import Any
 
+import gevent
 import pytest
+from gevent.event import Event
 
 from lomond_gevent.load import Plan, Result, member, run
+from lomond_gevent.load.report.findings import Findings
 from tests.helpers.frames import close_payload, server_frame
 from tests.helpers.scripted_server import Peer, Script, ScriptedServer
 
@@ -31,6 +34,16 @@ def answer_garbage(peer: Peer) -> None:
     """Speak no HTTP."""
     peer.read_request()
     peer.send(b"220 ready\r\n\r\n")
+    peer.read_until_end()
+
+
+def answer_badly(peer: Peer) -> None:
+    """Accept, with a hash that is wrong."""
+    peer.read_request()
+    peer.send(
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Accept: wrong\r\n\r\n"
+    )
     peer.read_until_end()
 
 
@@ -72,6 +85,7 @@ def send_garbage(peer: Peer) -> None:
     [
         (answer_503, ("handshake", "rejected 503")),
         (answer_garbage, ("handshake", "protocol")),
+        (answer_badly, ("handshake", "protocol")),
         (reset_at_once, ("handshake", "reset")),
         (Peer.hold, ("handshake", "timeout")),
     ],
@@ -85,6 +99,7 @@ def test_a_server_that_takes_nobody_is_counted_as_failed(
     assert result.errors[error] == result.counts["connections.failed"] >= 3
     assert result.counts["connections.opened"] == 0
     assert result.failed
+    assert result.reasons[error]
 
 
 def test_a_closed_port_is_counted_as_refused() -> None:
@@ -167,7 +182,7 @@ def test_an_answer_that_is_not_what_was_sent_is_a_mismatch(rate: float | None) -
 
     assert result.errors["request", "mismatch"] >= 3
     assert result.histograms["rtt"].count == 0
-    assert any("something else" in warning for warning in result.warnings)
+    assert "something else" in result.reasons["request", "mismatch"]
 
 
 @pytest.mark.parametrize("rate", [None, 40.0])
@@ -192,3 +207,50 @@ def test_a_storm_does_not_hammer_a_closed_port() -> None:
     result = run(plan)
 
     assert 2 <= result.counts["connections.failed"] <= 14
+
+
+def test_a_refusal_tells_where_else_to_go() -> None:
+    def move(peer: Peer) -> None:
+        peer.read_request()
+        peer.send(b"HTTP/1.1 301 Moved\r\nLocation: wss://else/?token=abc\r\n\r\n")
+
+    result = load(move)
+
+    assert result.reasons["handshake", "rejected 301"].endswith(", to wss://else/?token=***")
+
+
+def test_who_is_interrupted_while_connecting_is_unfinished_and_no_failure_of_the_server() -> None:
+    stop = Event()
+    gevent.spawn_later(0.2, stop.set)
+    with ScriptedServer(Peer.hold) as server:
+        result = run(Plan(url=server.url, clients=3, duration=60.0), stop=stop)
+
+    assert result.counts["connections.attempted"] == result.counts["connections.unfinished"] == 3
+    assert result.errors == {}
+    assert Findings(result).exit_status == 1
+
+
+def test_an_answer_that_comes_twice_is_a_duplicate() -> None:
+    def answer_twice(peer: Peer) -> None:
+        peer.accept_upgrade()
+        while (frame := peer.read_frame())[0] != 0x88:
+            peer.send(server_frame(*frame) * 2)
+        peer.send(server_frame(*frame))
+
+    result = load(answer_twice, clients=1, think=0.02, ping_rate=0)
+
+    assert set(result.errors) == {("request", "duplicate")}
+    assert "came twice" in result.reasons["request", "duplicate"]
+
+
+def test_what_could_not_be_sent_is_not_answered_too_late() -> None:
+    def read_nothing(peer: Peer) -> None:
+        peer.accept_upgrade()
+        peer.hold()
+
+    options = {"size": 16_000_000, "rate": 10.0, "request_timeout": 0.2, "duration": 0.5}
+    result = load(read_nothing, clients=1, **options)
+
+    assert result.counts["messages.sent"] == result.counts["requests.timed_out"] == 0
+    assert result.counts["sends.skipped"] + result.counts["sends.behind"] == 5
+    assert result.counts["requests.unfinished"] == 0

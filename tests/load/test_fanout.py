@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from lomond.errors import WebSocketUnavailable
-from lomond_gevent.load import Plan, Result, member, run
+from lomond_gevent.load import Plan, Result, fanout, member, run
 from lomond_gevent.load.fanout import FanoutMember, Room, Round
 from lomond_gevent.load.scenarios import find_scenario
 from lomond_gevent.load.share import Share
@@ -244,3 +244,71 @@ def test_a_speaker_that_is_back_before_it_was_to_speak_does_not_speak_twice_as_o
 
     assert result.counts["connections.opened"] == 2
     assert result.counts["messages.sent"] == 2
+
+
+def arrive(room: Room, client: FanoutMember, number: int) -> None:
+    """Have a message come to a client, in time."""
+    client._take(number, 10, 10)
+
+
+def test_a_second_copy_to_one_is_no_delivery_to_another(room: Room) -> None:
+    _, second, _ = room.members
+    speak(room)
+
+    arrive(room, second, 1)
+    arrive(room, second, 1)
+
+    assert room.rounds[1].left == 1
+    assert room.swarm.metrics.errors == {("request", "duplicate"): 1}
+
+
+def test_what_comes_out_of_its_order_is_no_second_copy(room: Room) -> None:
+    _, second, _ = room.members
+    speak(room)
+    speak(room)
+
+    arrive(room, second, 2)
+    assert second.lacks(1)
+    arrive(room, second, 1)
+
+    assert [current.left for current in room.rounds.values()] == [1, 1]
+    assert room.swarm.metrics.errors == {}
+
+
+def test_who_comes_while_a_message_is_on_its_way_does_not_receive_it_for_another(
+    room: Room,
+) -> None:
+    speak(room)
+    late = FanoutMember(room, 3)
+    late.is_open = True
+    room.enter(late)
+
+    arrive(room, late, 1)
+    room.exit(late)
+
+    assert room.rounds[1].left == 2
+    assert room.swarm.metrics.errors == {}
+
+
+def test_what_is_older_than_the_memory_for_disorder_is_no_second_copy(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fanout, "MOST_DISORDER", 2)
+    second = list(room.members)[1]
+
+    for number in (9, 3, 8, 8):
+        arrive(room, second, number)
+
+    assert room.swarm.metrics.errors == {("request", "duplicate"): 1}
+
+
+def test_in_another_process_messages_count_from_the_first_that_comes() -> None:
+    room = make_room()
+    room.swarm.share = Share(1, 2)
+    client = FanoutMember(room, 9)
+    room.enter(client)
+
+    for number in (57, 58, 58):
+        arrive(room, client, number)
+
+    assert room.swarm.metrics.errors == {("request", "duplicate"): 1}

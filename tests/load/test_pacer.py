@@ -169,7 +169,9 @@ def test_a_schedule_that_all_have_left_skips() -> None:
     assert next(skipped) == 1
 
 
-def test_what_had_not_left_at_the_end_is_counted() -> None:
+def test_a_schedule_knows_how_many_have_had_their_turn() -> None:
     schedule = Schedule(iter([1.0, 2.0, 3.0]), lambda: None)
 
-    assert schedule.count_overdue(2.5) == 2
+    schedule.take(), schedule.take()
+
+    assert schedule.taken == 2

@@ -8,13 +8,14 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import gevent
 import pytest
 from gevent.event import Event
 
-from lomond_gevent.load import LoadError, Plan, PlanError, processes, run
+from lomond_gevent.load import LoadError, Plan, PlanError, processes, run, running
 
 pytestmark = pytest.mark.loopback
 
@@ -119,7 +120,9 @@ def test_two_processes_share_the_rate(figures: dict[str, Any]) -> None:
 
 @loads(clients=6, duration=0.5, scenario="fanout", think=0.05)
 def test_fanout_reaches_the_clients_of_the_other_process(figures: dict[str, Any]) -> None:
-    assert figures["delivery"] == 6 * figures["counts"]["messages.sent"] > 0
+    # Three listen in the speaker's process, and three more whom it does not wait for.
+    sent = figures["counts"]["messages.sent"]
+    assert 3 * sent < figures["delivery"] <= 6 * sent
 
 
 @loads("stop", duration=60, think=0.05)
@@ -142,8 +145,8 @@ def test_where_all_processes_die_what_they_had_reported_is_told(figures: dict[st
 
 
 @loads("SIGSTOP 1", duration=0.8, think=0.05)
-def test_a_process_that_hangs_is_ended_and_counts_as_one_that_died(figures: dict[str, Any]) -> None:
-    assert ["process", "died", 1] in figures["errors"]
+def test_a_process_that_hangs_is_ended_and_told_from_one_that_died(figures: dict[str, Any]) -> None:
+    assert ["process", "silent", 1] in figures["errors"]
     assert figures["counts"]["connections.closed"] == 2
 
 
@@ -152,3 +155,15 @@ def test_forking_a_process_that_has_a_hub_is_refused() -> None:
 
     with pytest.raises(PlanError, match="before gevent is used"):
         run(Plan(clients=4, processes=2))
+
+
+def test_a_scenario_file_that_makes_a_hub_is_told_from_a_program_that_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "early.py"
+    file.write_text("def visit(client): pass")
+    hubs = iter([None, object()])
+    monkeypatch.setattr(running, "get_hub_if_exists", lambda: next(hubs))
+
+    with pytest.raises(PlanError, match=r"early\.py:visit uses it when it is imported"):
+        run(Plan(url="ws://127.0.0.1:9/", clients=4, processes=2, scenario=f"{file}:visit"))

@@ -28,6 +28,16 @@ def can_bind(address: str) -> bool:
         return True
 
 
+def can_bind_ipv6() -> bool:
+    """Tell whether this machine has IPv6."""
+    with socket.socket(socket.AF_INET6) as probe:
+        try:
+            probe.bind(("::1", 0))
+        except OSError:
+            return False
+        return True
+
+
 needs_addresses = pytest.mark.skipif(
     not all(map(can_bind, ADDRESSES)), reason="this machine has one loopback address only"
 )
@@ -64,8 +74,16 @@ def test_a_name_is_no_address() -> None:
         Plan(sources=("localhost",))
 
 
-def test_an_address_of_the_other_family_is_a_failure_of_tcp() -> None:
-    result = run(Plan(url="ws://127.0.0.1:9/", clients=1, duration=0.1, sources=("::1",)))
+def test_an_address_of_another_family_than_that_of_the_url_is_refused() -> None:
+    with pytest.raises(PlanError, match=r"sources 127\.0\.0\.1 cannot reach ::1"):
+        run(Plan(url="ws://[::1]:9/", sources=("127.0.0.1",)))
+
+
+def test_a_name_that_is_not_reached_from_an_address_is_a_failure_of_tcp() -> None:
+    plan = Plan(url="ws://localhost:9/", clients=1, duration=0.1, sources=("::1",))
+    if not can_bind_ipv6():
+        pytest.skip("this machine has no IPv6")
+    result = run(plan)
 
     assert {phase for phase, _ in result.errors} == {"tcp"}
     assert result.counts["connections.failed"] >= 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import islice
+from itertools import islice, takewhile
 
 import pytest
 from hypothesis import given
@@ -58,3 +58,16 @@ def test_the_times_of_two_shares_are_those_of_the_whole(stages: list[tuple[float
     halves = [*islice(course.times(0.25, 0.5), 20), *islice(course.times(0.75, 0.5), 20)]
 
     assert sorted(halves)[: len(whole)] == pytest.approx(whole[: len(halves)])
+
+
+@given(stage_lists, st.floats(0.1, 1), st.floats(0, 1))
+def test_how_many_are_due_is_known_without_going_through_them(
+    stages: list[tuple[float, float]], share: float, part: float
+) -> None:
+    course = Course(0, [(seconds / 100, target) for seconds, target in stages])
+    until = course.duration * part
+
+    walked = sum(1 for _ in takewhile(lambda time: time < until, course.times(0.5, share)))
+
+    # What is due within the last instant may be on either side.
+    assert abs(course.count_until(until, 0.5, share) - walked) <= 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from time import monotonic
 from typing import Any, cast
 
 import gevent
@@ -10,9 +11,8 @@ import pytest
 from gevent.event import Event
 
 from lomond_gevent.load import Plan, run
-from lomond_gevent.load.pacer import Schedule
+from lomond_gevent.load.metrics import Delta
 from lomond_gevent.load.scenarios import find_scenario
-from lomond_gevent.load.server import EmbeddedServer
 from lomond_gevent.load.swarm import Swarm
 from tests.helpers.scripted_server import Peer, ScriptedServer
 
@@ -32,24 +32,6 @@ def test_an_exception_comes_out_where_clients_do_not_die_at_once(tmp_path: Path)
 
         with pytest.raises(RuntimeError, match="the load is broken"), gevent.Timeout(0.4, broken):
             run(plan)
-
-
-def test_what_had_not_left_is_counted_when_nobody_waits_for_an_answer(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    clients: list[int] = []
-    with EmbeddedServer() as server:
-        plan = Plan(url=f"{server.url}/echo", clients=3, rate=30.0, duration=0.2)
-        swarm = Swarm(plan, f"{server.url}/echo", find_scenario(plan), lambda _delta: None)
-
-        def count_overdue(_schedule: Schedule, _now: float) -> int:
-            clients.append(len(swarm.members))
-            return 7
-
-        monkeypatch.setattr(Schedule, "count_overdue", count_overdue)
-        swarm.run(Event())
-
-    assert clients == [0]
 
 
 def swarm_of(**options: Any) -> Swarm:
@@ -83,3 +65,17 @@ def test_while_many_are_hired_the_others_have_their_turn(monkeypatch: pytest.Mon
 
     assert seen == [100]
     assert len(swarm._present) == 250
+
+
+def test_what_a_rate_that_is_out_of_reach_leaves_behind_is_known_at_once() -> None:
+    deltas: list[Delta] = []
+    plan = Plan(url="ws://127.0.0.1:9/", rate=1e9, duration=0.1)
+    swarm = Swarm(plan, "ws://127.0.0.1:9/", find_scenario(plan), deltas.append)
+
+    began = monotonic()
+    swarm.run(Event())
+
+    # Going through them would take minutes.
+    assert monotonic() - began < 9
+    counts = deltas[-1]["counts"]
+    assert counts["sends.behind"] + counts.get("sends.skipped", 0) == 1e8

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import signal
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import pytest
 from rich.console import Console
 
 from lomond import __version__
+from lomond.tls import InsecureTLSWarning
 from lomond_gevent.load import cli
 from lomond_gevent.load.console import LiveView, PlainLines, Silence
 from lomond_gevent.load.options import make_parser
@@ -62,6 +64,7 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> Iterator[Runs]:
         ("--think 250ms --lockstep", {"think": 0.25, "phase_spread": False}),
         ("--scenario chat.py:visit", {"scenario": "chat.py:visit"}),
         ("--size 128 --binary", {"size": 128, "binary": True}),
+        ("-c 5k --size 64KiB", {"clients": 5000, "size": 65_536}),
         ("-s chat -s superchat", {"subprotocols": ("chat", "superchat")}),
         ("-k --compress", {"insecure": True, "compress": True}),
         (f"--cacert {CAFILE}", {"cafile": CAFILE}),
@@ -290,19 +293,54 @@ def test_the_first_interrupt_ends_it_gracefully(
     assert "nothing failed" in capsys.readouterr().out
 
 
-def test_the_second_interrupt_ends_it_at_once(
-    runs: Runs, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def interrupt(**options: Any) -> None:
-        os.kill(os.getpid(), signal.SIGINT)
-        os.kill(os.getpid(), signal.SIGTERM)
+def interrupt_twice(**options: Any) -> None:
+    """Be sent the two signals that end a load at once."""
+    os.kill(os.getpid(), signal.SIGINT)
+    os.kill(os.getpid(), signal.SIGTERM)
 
-    runs.act = interrupt
+
+def test_the_second_interrupt_ends_the_process_whatever_it_is_at(
+    runs: Runs, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def leave(status: int) -> None:
+        raise SystemExit(status)
+
+    runs.act = interrupt_twice
+    monkeypatch.setattr(os, "_exit", leave)
     before = signal.getsignal(signal.SIGINT)
 
-    assert cli.main([URL, "-q"]) == 130
-    assert capsys.readouterr() == ("", "lomond-load: interrupted, without a report\n")
+    with pytest.raises(SystemExit, match="130"):
+        cli.main([URL, "-q"])
+
+    assert capfd.readouterr() == ("", "lomond-load: interrupted, without a report\n")
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_the_second_interrupt_gives_several_processes_their_end_first(
+    runs: Runs, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs.act = interrupt_twice
+
+    assert cli.main([URL, "-q", "--processes", "2"]) == 130
+    assert capsys.readouterr() == ("", "lomond-load: interrupted, without a report\n")
+
+
+def test_whoever_accepts_any_certificate_is_not_warned_of_it(runs: Runs) -> None:
+    def warn(**options: Any) -> None:
+        warnings.warn("not verified", InsecureTLSWarning, stacklevel=1)
+
+    runs.act = warn
+
+    assert cli.main([URL, "-q", "-k"]) == 0
+
+
+def test_two_reports_in_one_file_are_wrong_usage(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "b").symlink_to(tmp_path / "a")
+
+    assert cli.main([URL, "--json", str(tmp_path / "a"), "--csv", str(tmp_path / "b")]) == 2
+    assert "--csv would overwrite" in capsys.readouterr().err
 
 
 def test_help_and_version_are_0(capsys: pytest.CaptureFixture[str]) -> None:

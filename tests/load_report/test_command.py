@@ -7,6 +7,8 @@ import signal
 import socket
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import jsonschema
 import pytest
@@ -65,3 +67,21 @@ def test_an_interrupt_ends_with_the_report_of_what_was_measured(echo_server: Ech
 
     assert process.returncode == 0
     assert "nothing failed (ended before its time: interrupted)" in output
+
+
+def test_the_second_interrupt_ends_a_scenario_that_never_gives_way(
+    echo_server: EchoServer, tmp_path: Path
+) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text("def spin(client):\n  print('spins', flush=True)\n  while True: pass\n")
+    command = [*COMMAND, echo_server.url, "-q", "-c", "3", "--scenario", f"{file}:spin"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None and process.stderr is not None
+        assert process.stdout.readline() == b"spins\n"
+        while process.poll() is None:
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.1)
+
+        assert process.returncode == 130
+        assert process.stderr.read() == b"lomond-load: interrupted, without a report\n"
+        assert process.stdout.read() == b""

@@ -58,6 +58,19 @@ def test_what_was_never_sent_or_answered_is_in_the_share_of_errors() -> None:
     assert observed == (False, "55 %")
 
 
+def test_a_connection_that_is_cut_off_and_its_answer_are_one_failure() -> None:
+    counts = {"connections.attempted": 20, "messages.sent": 180, "requests.unfinished": 2}
+    result = result_of(errors={("open", "eof"): 2}, counts=counts | {"connections.cut_off": 2})
+
+    assert parse_threshold("errors<=1%").check(result) == (True, "1 %")
+
+
+def test_a_rate_is_of_what_came_while_the_load_was_on() -> None:
+    result = result_of(counts_in_time={"messages.received": 300})
+
+    assert parse_threshold("messages.received.rate>400").check(result) == (False, "150")
+
+
 def test_the_share_of_errors_of_fanout_is_one_of_deliveries() -> None:
     plan = Plan(url="ws://127.0.0.1:9/", clients=100, scenario="fanout")
     result = result_of(

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from lomond_gevent.load.durations import format_duration
-from lomond_gevent.load.plan import hide_secrets
+from lomond_gevent.load.redaction import hide_secrets
 from lomond_gevent.load.report.glossary import describe_histogram, in_order
 from lomond_gevent.load.report.numbers import (
     format_bytes,
@@ -21,6 +21,7 @@ from lomond_gevent.load.report.numbers import (
     plural,
     significant,
 )
+from lomond_gevent.load.result import MOST_UNSENT
 from lomond_gevent.load.thresholds import parse_threshold
 
 if TYPE_CHECKING:
@@ -31,9 +32,15 @@ if TYPE_CHECKING:
     from lomond_gevent.load.result import Result
 
 OK, FAILED, CROSSED = 0, 1, 99
+# A share of what was received that came behind the load, from which on the figures tell.
+LATE_SHARE = 0.01
+# A share of the schedule that was not sent, from which on the verdict tells.
+NOTABLE_SHARE = 0.01
 # The distributions that tell how a server did, the first that was measured before the others.
 MAIN_HISTOGRAMS = ("rtt", "delivery", "ping", "first_message", "connect")
 
+# Scenarios whose clients send no messages.
+SILENT = ("connect", "idle", "flood")
 # What the clients of the built-in scenarios do, again and again.
 DEEDS = {
     "connect": "each connects, closes, and connects again",
@@ -86,10 +93,13 @@ class Findings:
         """Return 99 if a threshold is crossed, 1 if something failed, else 0.
 
         A crossed threshold comes before all else, for it is what the user asked about. Who says
-        with a threshold how many errors, or failed checks, are accepted gets no 1 for these.
+        with a threshold how many errors, or failed checks, are accepted gets no 1 for these. A run
+        that shows nothing has failed whatever was accepted.
         """
         if not all(outcome.is_kept for outcome in self.outcomes):
             return CROSSED
+        if self.result.shortfalls:
+            return FAILED
         accepted = {parse_threshold(text).accepts for text in self.result.plan.thresholds}
         has_failed = {"checks": self.failed_checks > 0, "errors": self._has_other_failures}
         return (
@@ -104,8 +114,6 @@ class Findings:
     @property
     def _has_other_failures(self) -> bool:
         result = self.result
-        if not self.failed_checks:
-            return result.failed
         errors = any(number for (phase, _), number in result.errors.items() if phase != "check")
         return errors or any(result.counts.get(f"connections.{n}") for n in ("failed", "lost"))
 
@@ -120,10 +128,15 @@ class Findings:
         if self._has_other_failures and not errors:
             parts.append("connections failed or were lost")
         parts += [plural(self.failed_checks, "failed check")] if self.failed_checks else []
+        parts += self.result.shortfalls
         if self.outcomes and not crossed:
             parts.append("all thresholds kept")
-        text = ", ".join(parts) or "nothing failed"
-        return text + early_end(self.result)
+        unsent = self.result.unsent_share
+        if not parts:
+            parts.append("nothing failed")
+        if NOTABLE_SHARE <= unsent <= MOST_UNSENT:
+            parts.append(f"{format_share(unsent)} of the schedule was not sent")
+        return ", ".join(parts) + early_end(self.result)
 
     @property
     def measured(self) -> list[Measured]:
@@ -163,6 +176,13 @@ class Findings:
         rows = [(phase, kind, number) for (phase, kind), number in self.result.errors.items()]
         return sorted(rows, key=lambda row: (-row[2], row[0], row[1]))
 
+    @property
+    def reasons(self) -> list[str]:
+        """Return why there were errors, an example for each kind, in the order of `error_rows`."""
+        known = self.result.reasons
+        rows = [(phase, kind) for phase, kind, _ in self.error_rows if (phase, kind) in known]
+        return [f"{phase}: {kind}, first seen: {known[phase, kind]}" for phase, kind in rows]
+
 
 def heading(result: Result) -> str:
     """Return what was run, how long, against what."""
@@ -191,15 +211,20 @@ def describe_model(plan: Plan) -> str:
     if plan.arrivals is not None:
         life = f", each for {format_duration(plan.lifetime)}" if plan.lifetime else ""
         number = "by stages" if plan.stages else f"{significant(plan.arrivals)} per second"
-        wanted = f"new clients {number}{life}"
-    else:
-        number = "by stages" if plan.stages else f"{format_short(plan.rate or 0)} per second"
-        wanted = f"messages {number} over {plural(plan.clients, 'client')}"
+        # Only the arrivals are: a server that stalls delays what a client sends next.
+        told = "" if plan.scenario in SILENT else ", and latency counts from the actual send"
+        return (
+            f"open model of arrivals: new clients {number}{life}; {describe_scenario(plan)}{told}"
+        )
+    number = "by stages" if plan.stages else f"{format_short(plan.rate or 0)} per second"
+    wanted = f"messages {number} over {plural(plan.clients, 'client')}"
     return f"open model: {wanted}, on a schedule that does not wait for answers"
 
 
 def describe_scenario(plan: Plan) -> str:
-    """Return what each client of the closed model does."""
+    """Return what each client does that follows no schedule of messages."""
+    if plan.scenario == "connect" and plan.arrivals is not None:
+        return "each connects when its time has come, and closes"
     if plan.scenario == "echo" and plan.think:
         pause = format_duration(plan.think)
         return f"each sends, waits for the answer, thinks for {pause}, sends again"
@@ -208,8 +233,10 @@ def describe_scenario(plan: Plan) -> str:
 
 def connection_figures(result: Result) -> list[Figure]:
     """Return what became of the connections."""
-    names = ("attempted", "opened", "failed", "lost", "closed")
+    names = ["attempted", "opened", "failed", "unfinished", "lost", "closed"]
     numbers = {name: result.counts.get(f"connections.{name}", 0) for name in names}
+    if not numbers["unfinished"]:
+        del numbers["unfinished"]
     tried = numbers["attempted"]
     return [
         Figure(
@@ -219,11 +246,17 @@ def connection_figures(result: Result) -> list[Figure]:
     ]
 
 
-def per_second(
-    number: int, result: Result, write: Callable[[float], str], unit: str = " /s"
-) -> str:
-    """Return a number as a rate; a load that never began has none."""
-    return f"{write(number / result.duration)}{unit}" if result.duration else "–"
+def per_second(name: str, result: Result, write: Callable[[float], str], unit: str = " /s") -> str:
+    """Return a count as a rate while the load was on; a load that never began has none."""
+    rate = result.rate(name)
+    return f"{write(rate)}{unit}" if rate is not None else "–"
+
+
+def late_part(name: str, result: Result) -> str:
+    """Return how much of a count came behind the load, where that is more than a hundredth."""
+    number = result.counts.get(name, 0)
+    late = number - result.counts_in_time.get(name, 0)
+    return f", {format_share(late / number)} of it late" if late > number * LATE_SHARE else ""
 
 
 def traffic_figures(result: Result) -> list[Figure]:
@@ -232,11 +265,12 @@ def traffic_figures(result: Result) -> list[Figure]:
     figures = []
     for way in ("sent", "received"):
         number = counts.get(f"messages.{way}", 0)
-        rate = per_second(number, result, format_short)
-        figures.append(Figure(f"messages {way}", format_count(number), rate))
+        rate = per_second(f"messages.{way}", result, format_short)
+        late = late_part(f"messages.{way}", result)
+        figures.append(Figure(f"messages {way}", format_count(number), rate + late))
     for way in ("sent", "received"):
         number = counts.get(f"bytes.{way}", 0)
-        rate = per_second(number, result, format_bytes, "/s")
+        rate = per_second(f"bytes.{way}", result, format_bytes, "/s")
         figures.append(Figure(f"bytes {way}", format_bytes(number), rate))
     known = ("messages.sent", "messages.received", "bytes.sent", "bytes.received")
     for name in sorted(counts):

@@ -44,7 +44,9 @@ COUNTS = {
     "connections.attempted": Term("attempted", "connections that were begun"),
     "connections.opened": Term("opened", "connections that came to send and receive"),
     "connections.failed": Term("failed", "connections that were never opened"),
+    "connections.unfinished": Term("unfinished", "connections that an interrupt gave up"),
     "connections.lost": Term("lost", "open connections that ended without a closing handshake"),
+    "connections.cut_off": Term("cut off", "connections that ended too soon for an answer"),
     "connections.closed": Term("closed", "open connections that ended as they should"),
     "messages.sent": Term("sent", "messages sent"),
     "messages.received": Term("received", "messages received"),
@@ -53,7 +55,7 @@ COUNTS = {
     "requests.timed_out": Term("timed out", "requests that had no answer in time"),
     "requests.late": Term("late", "answers that came after their request had timed out"),
     "requests.unfinished": Term("unfinished", "requests whose answer was still out at the end"),
-    "sends.skipped": Term("skipped", "messages of the schedule that had no open connection"),
+    "sends.skipped": Term("skipped", "messages of the schedule that no client could send"),
     "sends.behind": Term("behind", "messages of the schedule that had not left at the end"),
 }
 

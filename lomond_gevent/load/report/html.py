@@ -87,10 +87,14 @@ def tiles(findings: Findings) -> Element:
         ("connections opened", format_count(opened), f"of {format_count(attempted)} attempted"),
         (
             "messages received",
-            per_second(received, result, format_short),
+            per_second("messages.received", result, format_short),
             f"{format_count(received)}",
         ),
-        ("messages sent", per_second(sent, result, format_short), f"{format_count(sent)}"),
+        (
+            "messages sent",
+            per_second("messages.sent", result, format_short),
+            f"{format_count(sent)}",
+        ),
     ]
     if main:
         title = main.title.strip()
@@ -152,7 +156,9 @@ def tables(findings: Findings) -> Iterable[Child]:
             (f"{phase}: {kind}", format_count(number), PHASES.get(phase, ""))
             for phase, kind, number in findings.error_rows
         ]
-        columns.insert(0, section("Errors", figure_table(Figure(*row) for row in rows)))
+        reasons = [tag("p", reason, class_="soft") for reason in findings.reasons]
+        table = figure_table(Figure(*row) for row in rows)
+        columns.insert(0, section("Errors", table, *reasons))
     if result.close_codes:
         codes = sorted(result.close_codes.items())
         figures = [Figure(str(c), format_count(n), CLOSE_CODES.get(c, "")) for c, n in codes]

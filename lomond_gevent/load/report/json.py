@@ -53,8 +53,9 @@ def make_document(findings: Findings) -> dict[str, Any]:
         "cpu_seconds": result.cpu_seconds,
         "peak_memory": result.peak_memory,
         "counts": dict(result.counts),
+        "counts_in_time": dict(result.counts_in_time),
         "errors": [
-            {"phase": phase, "kind": kind, "count": number}
+            {"phase": phase, "kind": kind, "count": number, **example(result, phase, kind)}
             for phase, kind, number in findings.error_rows
         ],
         "close_codes": {str(code): number for code, number in sorted(result.close_codes.items())},
@@ -70,6 +71,12 @@ def make_document(findings: Findings) -> dict[str, Any]:
         "series": [asdict(second) for second in result.series],
         "warnings": list(result.warnings),
     }
+
+
+def example(result: Result, phase: str, kind: str) -> dict[str, str]:
+    """Return the example of a kind of error, if there is one."""
+    reason = result.reasons.get((phase, kind))
+    return {"example": reason} if reason else {}
 
 
 def describe(histogram: Histogram) -> dict[str, Any]:
@@ -117,6 +124,13 @@ def read_json(text: str) -> Result:
         peak_memory=document["peak_memory"],
         connecting=document["connecting"],
         stopped_because=document["stopped_because"],
+        # Older documents have neither.
+        counts_in_time=document.get("counts_in_time", document["counts"]),
+        reasons={
+            (each["phase"], each["kind"]): each["example"]
+            for each in document["errors"]
+            if "example" in each
+        },
     )
 
 

@@ -46,6 +46,8 @@ def write_text(console: Console, findings: Findings) -> None:
     for block in blocks(findings):
         console.print()
         console.print(block)
+    for reason in findings.reasons:
+        console.print(Text(reason, "red"))
     for measured in explained(findings):
         console.print(Text(f"{measured.title.strip()}: {measured.meaning}", "dim"))
     console.print(Text(cost(findings), "dim"))
