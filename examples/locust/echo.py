@@ -5,7 +5,7 @@
 
 The first line is the server, in a terminal of its own; `--host wss://host` takes another. Without
 `--headless` Locust shows its web interface, with a tab for WebSockets. `--stop-timeout` lets what
-is under way at the end finish: otherwise it is a failure, "interrupted".
+is under way at the end finish: otherwise it is a row of its own, "(interrupted)".
 
 | row | |
 |---|---|

@@ -31,8 +31,6 @@ class Follower(WebSocketUser):
     ws_reconnect = BackOff(min_wait=0, max_wait=1)
     # This server says 1001 where it is restarted. Without this line each is a failure.
     ws_normal_closes = (1000, 1001, 1005)
-    # At the end of the run some are on their way back, which is no failure here.
-    ws_count_interrupted = False
 
     def on_start(self) -> None:
         """Connect. From here on it comes back by itself."""

@@ -22,7 +22,7 @@ from math import inf
 from time import perf_counter, time
 from typing import TYPE_CHECKING, Any
 
-from locust.exception import StopUser
+from locust.exception import StopTest, StopUser
 
 from lomond_gevent.locust.correlation import Match, Message, Predicate, make_rule
 from lomond_gevent.locust.inbox import MOST_UNREAD, Inbox, OnMessage, PushName, SentAt
@@ -80,13 +80,22 @@ class WebSocketClient:
                 `ws_connect_timeout`.
 
         Raises:
-            StopTest: there is no host.
+            StopTest: there is no host, or it is no URL. The user ends, and the run fails.
             StopUser: it failed, and `ws_reconnect` says so.
             TypeError, ValueError: an argument or an option cannot be used.
         """
-        target = make_target(
-            self.user, path, subprotocols=subprotocols, headers=headers, name=name, timeout=timeout
-        )
+        try:
+            target = make_target(
+                self.user,
+                path,
+                subprotocols=subprotocols,
+                headers=headers,
+                name=name,
+                timeout=timeout,
+            )
+        except StopTest as error:
+            self.user.note_wrong_host(error)
+            raise
         self.close()
         self._traffic.inbox.rename(name or "message")
         return self._traffic.connect(target)
@@ -137,8 +146,10 @@ class WebSocketClient:
 
         The block begins when the reply has come, or will not: then the row is a failure, and the
         block ends where it looks at the reply. It is the block that judges, see `Request`. A
-        user that is killed meanwhile leaves a failure "interrupted". A reply that comes later
-        than `timeout` is a row "WSR name (late)", with the time it took.
+        user that is killed meanwhile leaves a row "WSC name (interrupted)", without a time and
+        no failure, see `ws_fail_interrupted`; a `gevent.Timeout` around it the failure "given up
+        by the script". A reply that comes when nobody waits for it any more is a row "WSR name
+        (late)", with the time it took.
 
         Args:
             name: what the row is called. Locust keeps a line for each name: no numbers in it.
@@ -146,10 +157,15 @@ class WebSocketClient:
             text: a text message.
             json: what is sent as JSON, in a text message.
             match: how the reply is known. None: it is the next message, and those to several
-                requests come in their order. "id": it has the same value there as the request,
+                requests come in their order, late ones included. A server that leaves out a
+                reply puts all that follow off by one, until the next `connect`: give a `match`
+                where that may be. "id": it has the same value there as the request,
                 which is JSON; "a.b" is "b" in "a". ("id", "re"): it has under "re" what the
                 request has under "id". Or a function, given each message (an event `Text` with
-                `text` and `json`, or `Binary` with `data`) that tells whether it is the one.
+                `text` and `json`, or `Binary` with `data`) that tells whether it is the one. One
+                message answers one request: several replies in one message cannot be told apart.
+                A request whose value is sent again meanwhile fails, "superseded by a later
+                request".
             timeout: seconds to wait for a connection and the reply, if not the class's
                 `ws_timeout`.
 
@@ -173,7 +189,8 @@ class WebSocketClient:
     ) -> Reply:
         """Send a message, wait for its reply, and return it: `request` without a judgement.
 
-        Whether there is one says `ok`. Looking at one that never came ends the task.
+        Whether there is one says `ok`. Looking at one that never came ends the task, or
+        `on_start`: then the tasks begin.
         """
         with self.request(
             name, data, text=text, json=json, match=match, timeout=timeout
@@ -245,17 +262,23 @@ class WebSocketClient:
 
         Ends when the user is told to stop, when the connection has ended and will not return, and
         `timeout` seconds after the last message. Meanwhile `on_message` is not called. Of
-        messages that are not taken the newest 1,000 are kept.
+        messages that are not taken the newest 1,000 are kept. Where nothing can come, it takes
+        0.1 seconds to end, and each time longer, up to one second.
         """
         unread: deque[Message] = deque(maxlen=MOST_UNREAD)
         self._traffic.inbox.unread = unread
         try:
             deadline = inf if timeout is None else perf_counter() + timeout
+            if self._traffic.is_stopping:
+                self._traffic.rest(deadline)
             while not self._traffic.is_stopping:
                 if unread:
                     yield unread.popleft()
                     deadline = inf if timeout is None else perf_counter() + timeout
-                elif not self._traffic.will_return or not self._traffic.wait_for_change(deadline):
+                elif not self._traffic.will_return:
+                    self._traffic.rest(deadline)
+                    return
+                elif not self._traffic.wait_for_change(deadline):
                     return
         finally:
             self._traffic.inbox.unread = None

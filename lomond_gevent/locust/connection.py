@@ -31,6 +31,8 @@ from lomond.events import (
     Text,
 )
 from lomond_gevent.locust import connections
+from lomond_gevent.locust.notices import say_once
+from lomond_gevent.locust.reply import cut_short_by
 from lomond_gevent.locust.rows import WS, AbnormalClose, ConnectFailed, Interrupted, NoPong
 from lomond_gevent.locust.target import Target
 
@@ -53,6 +55,8 @@ class Connection:
         self._reader: Any = None
         self.is_open = False
         """Set between the server's agreement and the end."""
+        self.can_send = False
+        """Set from then until one side begins to close."""
         # When `close` was called, by `perf_counter`; a connection that ends then stays away.
         self._left_at: float | None = None
         # What the connection that is open, or was, has come to.
@@ -103,6 +107,7 @@ class Connection:
         """Say goodbye if there is a connection, and make no other."""
         if self._left_at is None:
             self._left_at = perf_counter()
+        self.can_send = False
         if self.is_open:
             self._target.websocket.close(code, reason)
 
@@ -121,7 +126,12 @@ class Connection:
             if self.is_open and (reader is None or reader.dead):
                 # It has never run: this one was killed first, or a listener stopped the user.
                 self._target.websocket.force_disconnect()
-                self._note_closed()
+                self._note_cut_short()
+
+    def note_failed_send(self) -> None:
+        """Have who wants to send wait for the next connection, where this one ends."""
+        if not self._target.websocket.is_active:
+            self.can_send = False
 
     # ---- the reader ---------------------------------------------------------------------------
 
@@ -135,6 +145,10 @@ class Connection:
         except (StopUser, StopTest) as error:
             # The policy's, or of a listener to rows: it is meant for the user.
             self._user.end(error)
+        except KeyboardInterrupt:
+            # It is raised in whichever greenlet runs, and meant for the main one.
+            hub: Any = gevent.get_hub()
+            hub.loop.run_callback(hub.parent.throw, KeyboardInterrupt)
         finally:
             self._traffic.look_up()
 
@@ -161,10 +175,12 @@ class Connection:
                     return events
                 elif failure is None:
                     failure = self._explain(event, context)
-        except (GreenletExit, gevent.Timeout):
+        except (GreenletExit, gevent.Timeout) as error:
             # The user was stopped, or did not want to wait so long.
-            self._fire("connect", None, Interrupted(), context, start_time)
+            self._fire("connect", None, cut_short_by(error), context, start_time)
             raise
+        text = f"{failure} ({context.get('reason')})"
+        say_once(self._user.environment, text, text)
         self._fire("connect", perf_counter() - began, failure, context, start_time)
         return None
 
@@ -173,7 +189,7 @@ class Connection:
     ) -> None:
         self._ready_at = now = perf_counter()
         self._said, self._pinged_at = "", None
-        self.is_open = True
+        self.is_open = self.can_send = True
         connections.opened(self._user.environment)
         phases = context.get("phases", {})
         phases["upgrade"] = max(0.0, 1000 * (now - began) - sum(phases.values()))
@@ -204,7 +220,7 @@ class Connection:
         finally:
             if self.is_open:
                 # Killed while it was open.
-                self._note_closed()
+                self._note_cut_short()
 
     def _note(self, event: Event) -> None:
         if isinstance(event, Poll):
@@ -213,15 +229,25 @@ class Connection:
             self._note_pong(event)
         elif isinstance(event, Closing):
             self._said = event.reason
+            # RFC 6455 §5.5.1: the server sends nothing after its Close frame, and takes no data
+            # after ours, which answers it. TCP may stay for long.
+            self.can_send = False
+            self._traffic.note_loss()
         elif isinstance(event, Disconnected):
             self._note_closed()
             self._may_pass = event.retryable
             self._fire_close(event)
 
     def _note_closed(self) -> None:
-        self.is_open = False
+        self.is_open = self.can_send = False
         connections.closed(self._user.environment)
         self._traffic.note_loss()
+
+    def _note_cut_short(self) -> None:
+        self._note_closed()
+        # What a listener says of the user has come about already: it ends.
+        with suppress(StopUser, StopTest):
+            self._fire("close", None, Interrupted(), {"code": 1006, "reason": ""})
 
     # ---- rows ---------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Hashable
+from functools import lru_cache
 from json import loads
 from typing import Any, Generic, TypeAlias, TypeVar
 
@@ -38,6 +39,12 @@ def look_up(document: Any, path: Path) -> Any:
     return document
 
 
+@lru_cache  # Scripts have few.
+def split_path(path: str) -> Path:
+    """Return the keys of "a.b"."""
+    return tuple(path.split("."))
+
+
 def decode(message: Message) -> Any:
     """Return a message decoded as JSON; ValueError where it is not JSON."""
     return message.json if isinstance(message, Text) else loads(message.data)
@@ -51,13 +58,13 @@ def make_rule(match: Match, get_sent: Callable[[], Any]) -> Rule:
     if match is None or callable(match):
         return match
     sent_path, reply_path = (match, match) if isinstance(match, str) else match
-    value = look_up(get_sent(), tuple(sent_path.split(".")))
+    value = look_up(get_sent(), split_path(sent_path))
     if value is _MISSING or isinstance(value, dict | list):
         raise ValueError(
             f"match={match!r}: the request has no text or number at {sent_path!r}, "
             "by which its reply could be known"
         )
-    return tuple(reply_path.split(".")), value
+    return split_path(reply_path), value
 
 
 class Correlation(Generic[_T]):
@@ -76,10 +83,15 @@ class Correlation(Generic[_T]):
         self._predicates: dict[_T, Predicate] = {}
         self._order: deque[_T] = deque()
 
-    def add(self, asked: _T, rule: Rule) -> None:
-        """Ask for something. What had the same value to be known by before is forgotten."""
+    def add(self, asked: _T, rule: Rule) -> tuple[_T, ...]:
+        """Ask for something; return what is forgotten for it.
+
+        That is the oldest beyond the limit, and what had the same value to be known by.
+        """
+        forgotten: tuple[_T, ...] = ()
         if len(self.rules) >= self._limit:
-            self.remove(next(iter(self.rules)))
+            forgotten = (next(iter(self.rules)),)
+            self.remove(forgotten[0])
         if rule is None:
             self._order.append(asked)
         elif callable(rule):
@@ -88,9 +100,11 @@ class Correlation(Generic[_T]):
             path, value = rule
             waiting = self._by_value.setdefault(path, {})
             if value in waiting:
+                forgotten += (waiting[value],)
                 self.remove(waiting[value])
             waiting[value] = asked
         self.rules[asked] = rule
+        return forgotten
 
     def remove(self, asked: _T) -> None:
         """Ask for it no more; nothing happens where it is not asked for."""

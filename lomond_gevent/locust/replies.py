@@ -16,7 +16,7 @@ from gevent import get_hub, getcurrent, sleep
 
 from lomond_gevent.locust.correlation import Correlation, Message, Predicate
 from lomond_gevent.locust.reply import Reply
-from lomond_gevent.locust.rows import NoReply, ReplyTimeout
+from lomond_gevent.locust.rows import NoReply, ReplyTimeout, Superseded
 
 
 class Replies:
@@ -38,9 +38,15 @@ class Replies:
     # ---- who asks -----------------------------------------------------------------------------
 
     def ask(self, reply: Reply) -> None:
-        """Look for a reply in all that comes from now on, which is before what is sent next."""
+        """Look for a reply in all that comes from now on, which is before what is sent next.
+
+        Who waits for one that is forgotten for it goes on without.
+        """
         rule = reply.rule
-        self._asked.add(reply, _guard(rule, reply) if callable(rule) else rule)
+        forgotten = self._asked.add(reply, _guard(rule, reply) if callable(rule) else rule)
+        if forgotten:
+            for other in forgotten:
+                self._fail(other, Superseded())
 
     def wait(self, reply: Reply) -> None:
         """Return when the outcome is known, at the latest at `reply.deadline`.
@@ -92,6 +98,10 @@ class Replies:
         """Have who waits for a reply go on without, and look for it no more."""
         self._asked.remove(reply)
         self._fail(reply, error)
+
+    def give_up(self, reply: Reply) -> None:
+        """Wait for it no more, though it may come: its place in the order stays its own."""
+        reply.is_late = True
 
     def waiting(self) -> list[Reply]:
         """Return those that somebody waits for."""

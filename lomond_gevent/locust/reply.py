@@ -9,6 +9,7 @@ import logging
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
 
+from gevent import Timeout
 from locust.exception import (
     CatchResponseError,
     InterruptTaskSet,
@@ -21,7 +22,14 @@ from locust.exception import (
 
 from lomond.events import Text
 from lomond_gevent.locust.correlation import Message, Rule, decode
-from lomond_gevent.locust.rows import Interrupted, NoReply, NotJSON, ScriptRaised
+from lomond_gevent.locust.rows import (
+    Failure,
+    GivenUp,
+    Interrupted,
+    NoReply,
+    NotJSON,
+    ScriptRaised,
+)
 
 if TYPE_CHECKING:
     from lomond_gevent.locust.traffic import Traffic
@@ -30,6 +38,15 @@ logger = logging.getLogger(__name__)
 
 # By these Locust says what a user does next: no judgement of a reply, and never caught.
 FLOW: Final = (StopUser, StopTest, RescheduleTask, RescheduleTaskImmediately, InterruptTaskSet)
+
+
+def cut_short_by(error: BaseException) -> Failure:
+    """Return what a row says whose outcome was not awaited, for the error that came between."""
+    if isinstance(error, Timeout):
+        return GivenUp()
+    if isinstance(error, Exception) and not isinstance(error, FLOW):
+        return ScriptRaised(error)
+    return Interrupted()
 
 
 def length_of(message: Message) -> int:
@@ -200,8 +217,7 @@ class Request(Reply):
         if self._is_success:
             return None, False
         # Any other error of the block's, or it was killed before it came to a judgement.
-        other = ScriptRaised(error) if isinstance(error, Exception) else Interrupted()
-        return self._settle() or other, False
+        return self._settle() or cut_short_by(error), False
 
     def _settle(self) -> Exception | None:
         if self._is_success:

@@ -56,7 +56,7 @@ class NotJSON(Failure):
 
 
 class NoReply(Failure, RescheduleTask):
-    """There is no reply to look at: base of the four below.
+    """There is no reply to look at: base of those below.
 
     Whoever looks at a reply that never came gets this. A `with` block ends by it, a task
     without one as if by `return`: in both cases the row says why.
@@ -84,11 +84,25 @@ class ConnectionLost(NoReply):
         super().__init__("connection lost")
 
 
+class Superseded(NoReply):
+    """A later request has the same value to match, or there are more than `ws_max_pending`."""
+
+    def __init__(self) -> None:
+        super().__init__("superseded by a later request")
+
+
 class Interrupted(NoReply):
     """The user was stopped before the outcome was known."""
 
     def __init__(self) -> None:
         super().__init__("interrupted")
+
+
+class GivenUp(Failure):
+    """A `gevent.Timeout` of the script's came before the outcome."""
+
+    def __init__(self) -> None:
+        super().__init__("given up by the script")
 
 
 class ScriptRaised(Failure):
@@ -101,13 +115,13 @@ class ScriptRaised(Failure):
 class Rows:
     """The door to `environment.events.request` for one user."""
 
-    __slots__ = ("_counts_interrupted", "_fire", "_user")
+    __slots__ = ("_fails_interrupted", "_fire", "_user")
 
     def __init__(self, user: User) -> None:
         self._user = user
         self._fire = user.environment.events.request.fire
         # Pacing has rows for users of any kind.
-        self._counts_interrupted = getattr(user, "ws_count_interrupted", True)
+        self._fails_interrupted = getattr(user, "ws_fail_interrupted", False)
 
     def fire(
         self,
@@ -126,10 +140,13 @@ class Rows:
 
         `seconds` is None where no time was measured, never 0 for want of one. `length` is in
         bytes. A listener's StopUser, StopTest and the like pass.
+
+        What was interrupted is never a success of its name. It is a row "name (interrupted)",
+        without a time or an exception, or with `ws_fail_interrupted` a failure.
         """
-        if isinstance(exception, Interrupted) and not self._counts_interrupted:
-            return
-        context = {**self._user.context(), **(context or {})}
+        if isinstance(exception, Interrupted) and not self._fails_interrupted:
+            name, seconds, exception = f"{name} (interrupted)", None, None
+        context = {**self._user.context(), **context} if context else self._user.context()
         # All that Locust's own clients give: a listener may have each of them as a parameter.
         self._fire(
             request_type=kind,

@@ -43,14 +43,18 @@ def join_url(host: str | None, path: str) -> str:
     """Return the ws:// or wss:// URL of a path at a user's host, or of a whole URL.
 
     The host's http:// and https:// become ws:// and wss://. Raises StopTest where there is no
-    host, and ValueError for another scheme.
+    host, or one with another scheme, and ValueError for a URL with another scheme.
     """
     url = path if "://" in path else f"{(host or '').rstrip('/')}/{path.lstrip('/')}"
     scheme, separator, rest = url.partition("://")
     if not separator and host is None:
         raise StopTest("there is no host to connect to: set `host` in the class, or give --host")
-    if scheme.lower() not in _SCHEMES:
-        raise ValueError(f"{url!r} is no URL that begins with ws://, wss://, http:// or https://")
+    if not separator or scheme.lower() not in _SCHEMES:
+        what, error = ("URL", ValueError) if "://" in path else ("host", StopTest)
+        raise error(
+            f"the {what} {path if what == 'URL' else host!r} does not begin with ws://, wss://, "
+            "http:// or https://"
+        )
     return f"{_SCHEMES[scheme.lower()]}://{rest}"
 
 

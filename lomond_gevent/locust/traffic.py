@@ -10,7 +10,6 @@ from math import inf
 from time import perf_counter, time
 from typing import TYPE_CHECKING
 
-from gevent import sleep
 from gevent.event import Event as Signal
 from locust.exception import StopUser
 from locust.user.task import LOCUST_STATE_STOPPING
@@ -19,8 +18,9 @@ from lomond.errors import WebSocketError
 from lomond_gevent.locust.connection import Connection
 from lomond_gevent.locust.correlation import Message
 from lomond_gevent.locust.inbox import Inbox
+from lomond_gevent.locust.notices import say_once
 from lomond_gevent.locust.replies import Replies
-from lomond_gevent.locust.reply import FLOW, Reply, Request
+from lomond_gevent.locust.reply import Reply, Request, cut_short_by
 from lomond_gevent.locust.rows import (
     WSC,
     WSR,
@@ -28,16 +28,16 @@ from lomond_gevent.locust.rows import (
     Interrupted,
     NotConnected,
     Rows,
-    ScriptRaised,
 )
 from lomond_gevent.locust.target import Target
 
 if TYPE_CHECKING:
     from lomond_gevent.locust.user import WebSocketUser
 
-# A request without a connection that will not return takes so long, in seconds: a user without a
-# wait_time would otherwise do nothing else than fail.
-_DEAD_PAUSE = 0.1
+# What needs a connection that will not return takes so long, in seconds, and each time twice as
+# long: a user without a wait_time would otherwise do nothing else than fail.
+_SHORTEST_REST = 0.1
+_LONGEST_REST = 1.0
 
 
 class Traffic:
@@ -51,11 +51,12 @@ class Traffic:
         self.connection: Connection | None = None
         # Set whenever something has changed for whoever waits, other than for a reply.
         self._change = Signal()
+        self._next_rest = _SHORTEST_REST
 
     @property
     def is_connected(self) -> bool:
         """Tell whether messages can be sent."""
-        return self.connection is not None and self.connection.is_open
+        return self.connection is not None and self.connection.can_send
 
     @property
     def will_return(self) -> bool:
@@ -77,6 +78,8 @@ class Traffic:
     def connect(self, target: Target) -> bool:
         """Connect, and have the reader go on."""
         self.connection = Connection(self, target)
+        self.inbox.has_left = False
+        self._next_rest = _SHORTEST_REST
         return self.connection.start()
 
     def exchange(self, request: Request) -> None:
@@ -87,18 +90,23 @@ class Traffic:
                 request.error = NotConnected()
                 return
             request.start_time, request.began = time(), perf_counter()
+        is_sent = False
         try:
             self.replies.ask(request)
             if self.transmit(request.payload):
+                is_sent = True
                 self.replies.wait(request)
             else:
                 self.replies.forget(request)
                 request.error = ConnectionLost()
         except BaseException as error:
             # Killed, or a function of the user's has raised. Never a success.
-            self.replies.forget(request)
-            is_script = isinstance(error, Exception) and not isinstance(error, FLOW)
-            self.fire_reply(request, ScriptRaised(error) if is_script else Interrupted())
+            if is_sent or not isinstance(error, Exception):
+                # A part of it may have left: the rest will, before anything else.
+                self.replies.give_up(request)
+            else:
+                self.replies.forget(request)
+            self.fire_reply(request, request.error or cut_short_by(error))
             raise
 
     def fire_reply(self, request: Request, exception: Exception | None) -> None:
@@ -124,9 +132,20 @@ class Traffic:
             if self.inbox.unread:
                 self._change.set()
         elif reply.is_late:
-            name = f"{reply.name} (late)"
-            self.rows.fire(
-                WSR, name, reply.seconds, reply.length, start_time=reply.start_time, response=reply
+            self._take_late(reply)
+
+    def _take_late(self, reply: Reply) -> None:
+        name = f"{reply.name} (late)"
+        self.rows.fire(
+            WSR, name, reply.seconds, reply.length, start_time=reply.start_time, response=reply
+        )
+        if reply.rule is None and any(other.rule is None for other in self.replies.waiting()):
+            say_once(
+                self.user.environment,
+                f"order of {reply.name}",
+                f"{reply.name!r}: a message was taken for the late reply to an earlier request, as "
+                "replies come in the order of requests. If the server has left out one, all that "
+                "follow are off by one: use match=, or connect again",
             )
 
     def note_loss(self) -> None:
@@ -149,6 +168,7 @@ class Traffic:
 
     def begin_close(self, code: int, reason: str) -> None:
         """Say goodbye, if there is a connection, and do not come back."""
+        self.inbox.has_left = True
         if self.connection is not None:
             self.connection.begin_close(code, reason)
 
@@ -174,13 +194,15 @@ class Traffic:
 
     def transmit(self, payload: str | bytes) -> bool:
         """Send a message; return whether it has left."""
-        assert self.connection is not None, "it is open"
+        connection = self.connection
+        assert connection is not None, "it is open"
         try:
             if isinstance(payload, str):
-                self.connection.websocket.send_text(payload)
+                connection.websocket.send_text(payload)
             else:
-                self.connection.websocket.send_binary(payload)
+                connection.websocket.send_binary(payload)
         except WebSocketError:
+            connection.note_failed_send()
             return False
         return True
 
@@ -191,11 +213,18 @@ class Traffic:
             if self.is_stopping and not was_stopping:
                 raise StopUser
             if not self.will_return:
-                sleep(_DEAD_PAUSE)
+                self.rest(deadline)
                 return False
             if not self.wait_for_change(deadline):
                 return False
         return True
+
+    def rest(self, deadline: float) -> None:
+        """Let time pass where nothing can be done, until the deadline at most."""
+        now = perf_counter()
+        seconds = max(_SHORTEST_REST, min(self._next_rest, deadline - now))
+        self._next_rest = min(2 * self._next_rest, _LONGEST_REST)
+        self.wait_for_change(now + seconds)
 
     def wait_for_change(self, deadline: float) -> bool:
         """Wait until something may have changed; False at the deadline."""

@@ -11,18 +11,23 @@ and `self.client`, at one host.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from ssl import SSLContext
 from typing import Any
 
 import gevent
+from gevent import GreenletExit
 from locust import User
+from locust.exception import StopTest, StopUser
 from locust.user.task import LOCUST_STATE_STOPPING
 
 from lomond_gevent.exchange import MOMENT
 from lomond_gevent.locust.client import WebSocketClient
 from lomond_gevent.locust.correlation import Message
 from lomond_gevent.locust.inbox import OnMessage, PushName, SentAt
+from lomond_gevent.locust.notices import say_once
 from lomond_gevent.locust.reconnecting import BackOff, Reconnect
+from lomond_gevent.locust.rows import NoReply
 
 
 class WebSocketUser(User):
@@ -64,14 +69,16 @@ class WebSocketUser(User):
     """What happens when connecting has failed, or a connection that was not closed by the user has
     ended: `BackOff`, `NoReconnect`, `StopUserOnLoss` or a policy of your own."""
     ws_max_pending: int = 1000
-    """How many requests a socket remembers, those included whose replies are late."""
+    """How many requests a socket remembers, those included whose replies are late. Beyond it the
+    oldest is forgotten, and fails if it is still waited for: "superseded by a later request"."""
     ws_each_push: bool = False
     """Fire `events.request` for each received message. Without it those that need no function of
     yours are counted, and enter Locust's statistics once a second: a listener of your own does not
-    see them."""
-    ws_count_interrupted: bool = True
-    """Whether what was under way when a user was killed is a failure, "interrupted"; False for no
-    row at all. It is never a success. With --stop-timeout what is under way may finish."""
+    see them. `run_single_user` has each in any case."""
+    ws_fail_interrupted: bool = False
+    """Whether what was under way when a user was killed is a failure, "interrupted". It is never a
+    success of its name: without this it is a row "name (interrupted)" that has no time and is no
+    failure, as nobody has judged it. With --stop-timeout what is under way may finish."""
     ws_clock_offset: float = 0.0
     """How far the server's clock is ahead of ours, in seconds, for `sent_at`."""
 
@@ -135,6 +142,8 @@ class WebSocketUser(User):
     def run(self) -> None:  # type: ignore[misc]
         """Run until the user ends, and end the sockets with it."""
         self._runner = gevent.getcurrent()
+        # Of the instance, as subclasses have their own.
+        self.on_start = partial(self._begin, self.on_start)  # type: ignore[method-assign]
         # It has no annotations.
         run: Any = super().run
         try:
@@ -145,6 +154,30 @@ class WebSocketUser(User):
                 socket.traffic.begin_close(self.ws_close_code, "")
             for socket in self._sockets:
                 socket.traffic.finish()
+
+    def _begin(self, on_start: Callable[[], object]) -> None:
+        """Do what `on_start` says, as far as it comes."""
+        try:
+            on_start()
+        except NoReply as error:
+            # A row says so already. A task would end by it, and the next begin.
+            name = type(self).__name__
+            say_once(
+                self.environment,
+                f"on_start of {name}",
+                f"on_start of {name} looked at a reply that never came ({error}), and ended there. "
+                "The tasks begin all the same",
+            )
+        except (StopUser, StopTest):
+            # Locust would show a traceback for each user. `on_stop` follows all the same.
+            raise GreenletExit from None
+
+    def note_wrong_host(self, error: StopTest) -> None:
+        """Have the run fail where there is nothing to connect to, and say so once."""
+        say_once(self.environment, "host", str(error))
+        self.environment.events.user_error.fire(
+            user_instance=self, exception=error, tb=error.__traceback__
+        )
 
     def stop(self, force: bool = False) -> bool:
         """Have the user stop, also where it waits for what may never come.

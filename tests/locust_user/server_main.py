@@ -8,6 +8,8 @@
 | /silent | takes messages, and sends nothing |
 | /late?ms=300 | sends each message back after so long |
 | /boom?code=1011&reason= | closes when the first message comes |
+| /linger | sends a Close frame when the first message comes, and keeps TCP open |
+| /skip?n=2 | sends each message back but for that one |
 | /drop | resets the connection when the first message comes |
 | /deaf | never answers a Close frame |
 | /page | plain HTTP |
@@ -47,8 +49,11 @@ async def converse(connection: ServerConnection) -> None:
         elif url.path == "/deaf":
             connection.transport.pause_reading()
             await asyncio.Event().wait()
+        count = 0
         async for message in connection:
-            await answer(connection, url.path, query, message)
+            count += 1
+            if url.path != "/skip" or count != int(query["n"]):
+                await answer(connection, url.path, query, message)
 
 
 async def answer(
@@ -57,6 +62,9 @@ async def answer(
     """Answer one message."""
     if path == "/boom":
         await connection.close(int(query.get("code", "1011")), query.get("reason", ""))
+    elif path == "/linger":
+        connection.transport.write(b"\x88\x02\x03\xe8")
+        connection.transport.pause_reading()
     elif path == "/drop":
         connection.transport.abort()
     elif path == "/late":

@@ -128,10 +128,13 @@ def test_what_is_in_flight_at_the_end_is_no_success(
 
     outcome = run(tmp_path, silent, server.host, *options)
 
-    say = outcome.entries["WSC say"]
-    assert say["num_requests"] == say["num_failures"] == 3
-    assert outcome.errors == [f"WSC say: {'no reply in time' if options else 'interrupted'}"]
-    assert outcome.exit_code == 1 and "Traceback" not in outcome.log
+    is_judged = bool(options)
+    [label] = [label for label in outcome.entries if label.startswith("WSC")]
+    say = outcome.entries[label]
+    assert label == ("WSC say" if is_judged else "WSC say (interrupted)")
+    assert say["num_requests"] == 3 and say["num_failures"] == (3 if is_judged else 0)
+    assert outcome.errors == (["WSC say: no reply in time"] if is_judged else [])
+    assert outcome.exit_code == is_judged and "Traceback" not in outcome.log
 
 
 def test_forked_workers_tell_their_master(tmp_path: Path, server: Server) -> None:
@@ -148,8 +151,8 @@ def test_forked_workers_tell_their_master(tmp_path: Path, server: Server) -> Non
     assert outcome.entries["WS connect"]["num_requests"] == 3
     pushed = outcome.entries["WSR message"]
     assert pushed["num_requests"] == pushed["num_none_requests"]
-    # Each has 50, and perhaps the echo of what was interrupted.
-    assert 150 <= pushed["num_requests"] <= 153
+    # Each has 50: the echo of what was interrupted is late, and no push.
+    assert pushed["num_requests"] == 150
 
 
 def test_the_import_makes_no_hub_and_no_thread() -> None:

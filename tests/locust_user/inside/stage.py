@@ -38,6 +38,7 @@ class Stage:
         self._host = host
         self._users: list[WebSocketUser] = []
         self.environment = Environment(events=Events(), host=host, catch_exceptions=True)
+        self._runner = self.environment.create_local_runner()
         events: Any = self.environment.events
         events.request.add_listener(self._note)
         events.user_error.add_listener(self._note_error)
@@ -72,9 +73,8 @@ class Stage:
         """Start one user of a class as a test run does; return the runner."""
         kind = type(user_class.__name__, (user_class,), {"host": self._host, **attributes})
         self.environment.user_classes = [kind]
-        runner = self.environment.create_local_runner()
-        runner.start(1, spawn_rate=100, wait=True)
-        return runner
+        self._runner.start(1, spawn_rate=100, wait=True)
+        return self._runner
 
     def labels(self) -> list[str]:
         """Return the type and name of each row."""

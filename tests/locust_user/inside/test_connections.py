@@ -1,9 +1,9 @@
-"""Connecting, losing, coming back, and the user's end."""
+"""Connecting, losing, coming back, and closing."""
 
 from __future__ import annotations
 
 import socket
-from time import perf_counter, process_time
+from time import perf_counter
 from typing import Any
 
 import gevent
@@ -39,9 +39,17 @@ def test_the_hosts_scheme_becomes_a_websockets(host: str | None, path: str, url:
     assert join_url(host, path) == url
 
 
-def test_without_a_host_the_test_stops() -> None:
-    with pytest.raises(StopTest, match="--host"):
-        join_url(None, "/x")
+@pytest.mark.parametrize(
+    ("host", "text"), [(None, "--host"), ("localhost:80", "does not begin"), ("", "does not")]
+)
+def test_without_a_usable_host_the_test_stops(host: str | None, text: str) -> None:
+    with pytest.raises(StopTest, match=text):
+        join_url(host, "/x")
+
+
+def test_another_kind_of_url_is_refused() -> None:
+    with pytest.raises(ValueError, match="the URL 'ftp://a/' does not begin with ws://"):
+        join_url("ws://a", "ftp://a/")
 
 
 def test_connecting_is_a_row_with_its_phases(stage: Stage) -> None:
@@ -135,6 +143,35 @@ def test_a_server_that_does_not_answer_a_close_is_not_waited_for(stage: Stage) -
     assert [row.error for row in stage.of("WS close")] == ["lost: close_timeout"]
 
 
+def test_a_close_that_is_cut_short_is_a_row(stage: Stage) -> None:
+    user = stage.make(WebSocketUser, ws_close_timeout=5)
+    user.ws.connect("/deaf")
+    closing = gevent.spawn(user.ws.close)
+    gevent.sleep(0.05)
+
+    closing.kill()
+    stage.wait_for(lambda: gauge_of(stage.environment).open == 0)
+
+    [row] = stage.of("WS close (interrupted)")
+    assert (row.error, row.time) == (None, None)
+
+
+def test_an_interrupt_of_the_reader_is_the_main_greenlets(
+    stage: Stage, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(_user: object, _message: object) -> None:
+        raise KeyboardInterrupt
+
+    user = stage.make(WebSocketUser, on_message=interrupt)
+
+    with pytest.raises(KeyboardInterrupt):
+        user.ws.connect("/push?n=1")
+        gevent.sleep(10)
+
+    assert len(stage.of("WS close (interrupted)")) == 1
+    assert "Traceback" not in capfd.readouterr().err
+
+
 def test_pings_are_rows_with_their_round_trip(stage: Stage) -> None:
     user = stage.make(WebSocketUser, ws_ping=0.05)
     user.ws.connect("/echo")
@@ -151,6 +188,20 @@ def test_a_lost_connection_comes_back_and_waiting_requests_go_on(stage: Stage) -
 
     assert user.ws.send("tell", "hi")
 
+    assert len(stage.of("WS connect")) == 2
+
+
+def test_after_the_servers_close_frame_requests_wait_for_the_next_connection(
+    stage: Stage,
+) -> None:
+    user = stage.make(WebSocketUser, ws_reconnect=BackOff(0.01, 0.05), ws_close_timeout=0.2)
+    user.ws.connect("/linger")
+    user.ws.call("lost", "hi", timeout=20)
+
+    # TCP is still there.
+    assert gauge_of(stage.environment).open == 1 and not user.ws.is_connected
+    assert user.ws.send("tell", "hi")
+    assert [row.error for row in stage.of("WSC lost")] == ["connection lost"]
     assert len(stage.of("WS connect")) == 2
 
 
@@ -171,6 +222,17 @@ def test_a_lost_connection_may_end_the_user(stage: Stage) -> None:
     stage.wait_for(lambda: runner.user_count == 0)
 
     assert not stage.errors
+
+
+def test_why_a_connection_failed_is_said_once(
+    stage: Stage, closed_port: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(3):
+        user = stage.make(WebSocketUser, ws_reconnect=NoReconnect())
+        user.ws.connect(f"ws://127.0.0.1:{closed_port}/")
+
+    [said] = caplog.messages
+    assert said.startswith("cannot connect: refused (") and "refused" in said.partition("(")[2]
 
 
 def test_a_failed_connection_may_end_the_user(stage: Stage) -> None:
@@ -239,138 +301,6 @@ def test_headers_of_the_call_take_the_place_of_the_class_s(stage: Stage) -> None
     assert headers["X-One"] == "1" and headers["x-two"] == "zwei" and "X-Two" not in headers
 
 
-# ---- the end --------------------------------------------------------------------------------
-
-
-class Base(WebSocketUser):
-    abstract = True
-    wait_time = constant(0.01)
-    path = "/silent"
-
-    def on_start(self) -> None:
-        self.ws.connect(self.path)
-
-    def on_stop(self) -> None:
-        # Who forgets to call the base's is ended all the same.
-        pass
-
-
-class Asks(Base):
-    @task
-    def ask(self) -> None:
-        self.ws.call("say", "hi", timeout=0.5)
-
-
-class Iterates(Base):
-    @task
-    def iterate(self) -> None:
-        for _ in self.ws.events():
-            pass
-
-
-class Expects(Base):
-    @task
-    def expect(self) -> None:
-        self.ws.expect("news", timeout=60)
-
-
-class Returns(Base):
-    path = "/reject"
-    ws_reconnect = BackOff(30, 60)
-
-    @task
-    def ask(self) -> None:
-        self.ws.send("say", "hi")
-
-
-class Floods(Base):
-    path = "/push?n=100000"
-
-    @task
-    def iterate(self) -> None:
-        for _ in self.ws.events():
-            pass
-
-
-def cpu_of(seconds: float) -> float:
-    """Return how much of a processor is used, from now on for so long."""
-    began = process_time()
-    gevent.sleep(seconds)
-    return (process_time() - began) / seconds
-
-
-@pytest.mark.parametrize("stop_timeout", [None, 10])
-@pytest.mark.parametrize("kind", [Asks, Iterates, Expects, Returns, Floods])
-def test_a_stop_ends_all_soon_and_leaves_the_processor_idle(
-    stage: Stage, kind: type[WebSocketUser], stop_timeout: float | None
-) -> None:
-    runner = stage.run(kind)
-    stage.environment.stop_timeout = stop_timeout or 0.0
-    gevent.sleep(0.1)
-    began = perf_counter()
-
-    runner.stop()
-
-    assert perf_counter() - began < 3
-    assert runner.user_count == 0 and gauge_of(stage.environment).open == 0
-    assert cpu_of(0.2) < 0.3
-
-
-def test_what_is_in_flight_may_finish_where_a_stop_has_time(stage: Stage) -> None:
-    class Finishes(Base):
-        path = "/late?ms=300"
-
-        @task
-        def ask(self) -> None:
-            self.ws.call("say", "hi", timeout=5)
-
-    runner = stage.run(Finishes)
-    stage.environment.stop_timeout = 10
-    stage.wait_for(lambda: stage.of("WS connect"))
-    gevent.sleep(0.1)
-
-    runner.stop()
-
-    assert [row.error for row in stage.of("WSC say")] == [None]
-
-
-def test_a_stop_without_time_leaves_no_success_of_what_was_in_flight(stage: Stage) -> None:
-    runner = stage.run(Asks)
-    stage.wait_for(lambda: stage.of("WS connect"))
-    gevent.sleep(0.1)
-
-    runner.stop()
-
-    assert [row.error for row in stage.of("WSC say")] == ["interrupted"]
-
-
-def test_the_end_of_a_user_is_a_close_with_1001(stage: Stage) -> None:
-    codes: list[int] = []
-    runner = stage.run(Iterates, path="/echo")
-    stage.wait_for(lambda: stage.of("WS connect"))
-
-    runner.stop()
-
-    codes = [row.context["code"] for row in stage.of("WS close")]
-    assert codes == [1001]
-
-
-def test_a_user_that_fails_in_on_start_leaves_no_connection(stage: Stage) -> None:
-    class Fails(Base):
-        def on_start(self) -> None:
-            super().on_start()
-            raise RuntimeError("sorry")
-
-        @task
-        def nothing(self) -> None:
-            pass
-
-    runner = stage.run(Fails)
-
-    stage.wait_for(lambda: runner.user_count == 0)
-    assert gauge_of(stage.environment).open == 0
-
-
 def test_one_tls_context_is_made_for_all_users(stage: Stage) -> None:
     import ssl
 
@@ -386,21 +316,6 @@ def test_one_tls_context_is_made_for_all_users(stage: Stage) -> None:
 
     assert len(made) == 1
     assert [row.error for row in stage.of("WS connect")] == ["cannot connect: tls"] * 3
-
-
-def test_a_listener_that_stops_the_user_at_its_connect_leaves_no_connection(stage: Stage) -> None:
-    def stop(**_row: object) -> None:
-        raise StopUser
-
-    events: Any = stage.environment.events
-    events.request.add_listener(stop)
-    user = stage.make(WebSocketUser)
-
-    with pytest.raises(StopUser):
-        user.ws.connect("/echo")
-    user.ws.close()
-
-    assert gauge_of(stage.environment).open == 0 and not user.ws.is_connected
 
 
 def test_a_request_that_nothing_can_answer_does_not_burn_the_processor(stage: Stage) -> None:

@@ -96,8 +96,9 @@ def test_beyond_the_limit_the_oldest_is_forgotten() -> None:
 def test_a_value_that_is_asked_for_again_is_the_newest_ones() -> None:
     asked: Correlation[str] = Correlation(10)
     asked.add("first", rule_of("id", {"id": 1}))
-    asked.add("second", rule_of("id", {"id": 1}))
+    forgotten = asked.add("second", rule_of("id", {"id": 1}))
 
+    assert forgotten == ("first",)
     assert [asked.find(text_of({"id": 1})), asked.find(text_of({"id": 1}))] == ["second", None]
 
 

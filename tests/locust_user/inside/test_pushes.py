@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from time import time
+from time import perf_counter, time
 from typing import Any
 
 import gevent
@@ -10,6 +10,7 @@ import pytest
 from locust.exception import StopUser
 from locust.user.task import LOCUST_STATE_STOPPING
 
+from lomond.events import Text
 from lomond_gevent.locust import WebSocketUser
 from lomond_gevent.locust.pushes import pushes_of
 from tests.locust_user.inside.stage import Stage
@@ -27,7 +28,8 @@ def test_counted_pushes_are_in_the_statistics_within_two_seconds(stage: Stage) -
 
     entry, total = entry_of(stage), stage.environment.stats.total
     assert entry.num_none_requests == 500 and entry.total_content_length == 2000
-    assert total.num_none_requests == 500 and total.total_content_length == 2000
+    assert total.num_none_requests == 500
+    assert total.total_content_length == 2000 + stage.of("WS connect")[0].length
     assert sum(entry.num_reqs_per_sec.values()) == 500
     assert entry.median_response_time == 0 and not entry.response_times
     assert not stage.of("WSR message")
@@ -92,6 +94,52 @@ def test_a_time_that_cannot_be_is_none_and_never_0(stage: Stage, sent_at: float 
     assert stage.of("WSR message")[0].time is None
 
 
+def test_a_time_in_milliseconds_is_none_and_that_is_said_once(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    user = stage.make(WebSocketUser, sent_at=lambda self, message: time() * 1000)
+    user.ws.connect("/push?n=3")
+
+    stage.wait_for(lambda: len(stage.of("WSR message")) == 3)
+
+    assert {row.time for row in stage.of("WSR message")} == {None}
+    assert caplog.text.count("(not milliseconds)") == 1
+
+
+@pytest.mark.parametrize("function", ["sent_at", "push_name"])
+def test_a_push_of_which_a_function_raises_is_counted_and_handed_on(
+    stage: Stage, function: str
+) -> None:
+    seen: list[object] = []
+    functions: Any = {function: lambda self, message: 1 / 0}
+    user = stage.make(
+        WebSocketUser, on_message=lambda self, message: seen.append(message), **functions
+    )
+    user.ws.connect("/push?n=2")
+
+    stage.wait_for(lambda: len(seen) == 2)
+
+    assert [row.time for row in stage.of("WSR message")] == [None, None]
+    assert [type(error) for error in stage.errors] == [ZeroDivisionError] * 2
+
+
+def test_an_expected_message_of_which_a_function_raises_is_a_row(stage: Stage) -> None:
+    user = stage.make(WebSocketUser, sent_at=lambda self, message: 1 / 0)
+    user.ws.connect("/greet")
+
+    assert user.ws.expect("first", timeout=5).text == "one"
+
+    assert [row.time for row in stage.of("WSR first")] == [None]
+
+
+def test_without_a_runner_each_push_is_a_row(stage: Stage) -> None:
+    stage.environment.runner = None
+    user = stage.make(WebSocketUser)
+    user.ws.connect("/push?n=2")
+
+    stage.wait_for(lambda: len(stage.of("WSR message")) == 2)
+
+
 def test_a_function_may_name_pushes(stage: Stage) -> None:
     user = stage.make(WebSocketUser, push_name=lambda self, message: "tick")
     user.ws.connect("/push?n=1", name="feed")
@@ -107,6 +155,21 @@ def test_what_nobody_waits_for_goes_to_on_message(stage: Stage) -> None:
     user.ws.call("say", "hi", match=lambda message: message.text == "hi")
 
     assert seen == ["push", "push"]
+
+
+def test_on_message_is_not_called_behind_our_goodbye(stage: Stage) -> None:
+    seen: list[str] = []
+
+    def say_goodbye(user: WebSocketUser, message: Text) -> None:
+        seen.append(message.text)
+        user.ws.close()
+
+    user = stage.make(WebSocketUser, on_message=say_goodbye)
+    user.ws.connect("/push?n=3")
+    stage.wait_for(lambda: not user.ws.is_connected)
+    stage.wait_for(lambda: stage.of("WS close"))
+
+    assert seen == ["push"]
 
 
 def test_an_error_in_on_message_is_counted_and_reading_goes_on(stage: Stage) -> None:
@@ -175,6 +238,20 @@ def test_events_end_with_the_connection(stage: Stage) -> None:
     user.ws.send("tell", "hi")
 
     assert list(user.ws.events()) == []
+
+
+@pytest.mark.parametrize("is_stopping", [False, True])
+def test_events_that_cannot_come_do_not_burn_the_processor(stage: Stage, is_stopping: bool) -> None:
+    user = stage.make(WebSocketUser)
+    if is_stopping:
+        user.ws.connect("/silent")
+        user._state = LOCUST_STATE_STOPPING
+    began = perf_counter()
+
+    for _ in range(3):
+        assert list(user.ws.events()) == []
+
+    assert perf_counter() - began > 0.2
 
 
 @pytest.mark.parametrize("waits", ["events", "expect"])

@@ -161,7 +161,9 @@ def test_a_request_in_flight_when_its_user_is_killed_is_no_success(stage: Stage)
 
     asking.kill()
 
-    assert [(row.error, row.time) for row in stage.of("WSC say")] == [("interrupted", None)]
+    [row] = [row for row in stage.rows if row.label.startswith("WSC")]
+    assert row.label == "WSC say (interrupted)"
+    assert (row.error, row.time) == (None, None)
 
 
 def test_a_killed_block_is_no_success(stage: Stage) -> None:
@@ -171,18 +173,74 @@ def test_a_killed_block_is_no_success(stage: Stage) -> None:
     with pytest.raises(GreenletExit), user.ws.request("say", "hi"):
         raise GreenletExit
 
-    assert stage.of("WSC say")[0].error == "interrupted"
+    [row] = stage.of("WSC say (interrupted)")
+    assert row.time is None and not stage.of("WSC say")
 
 
-def test_interrupted_rows_can_be_left_out(stage: Stage) -> None:
-    user = stage.make(WebSocketUser, ws_count_interrupted=False)
+def test_what_is_interrupted_may_be_a_failure(stage: Stage) -> None:
+    user = stage.make(WebSocketUser, ws_fail_interrupted=True)
     user.ws.connect("/silent")
     asking = gevent.spawn(user.ws.call, "say", "hi")
     gevent.sleep(0.05)
 
     asking.kill()
 
-    assert not stage.of("WSC say")
+    assert [row.error for row in stage.of("WSC say")] == ["interrupted"]
+
+
+def test_the_reply_to_an_interrupted_request_is_late_and_no_push(stage: Stage) -> None:
+    seen: list[object] = []
+    user = stage.make(WebSocketUser, on_message=lambda self, message: seen.append(message))
+    user.ws.connect("/late?ms=100")
+    asking = gevent.spawn(user.ws.call, "say", json={"id": 1}, match="id")
+    gevent.sleep(0.02)
+
+    asking.kill()
+    stage.wait_for(lambda: stage.of("WSR say (late)"))
+
+    assert not seen
+
+
+def test_a_request_that_the_script_gives_up_keeps_its_place_in_the_order(stage: Stage) -> None:
+    user = stage.make(WebSocketUser)
+    user.ws.connect("/late?ms=100")
+
+    with gevent.Timeout(0.03, False):
+        user.ws.call("say", "first")
+    second = user.ws.call("say", "second")
+
+    assert second.text == "second" and second.seconds is not None and second.seconds > 0.12
+    assert [row.error for row in stage.of("WSC say")] == ["given up by the script", None]
+    assert len(stage.of("WSR say (late)")) == 1
+
+
+@pytest.mark.parametrize("ids", [(1, 1), (1, 2)])
+def test_a_request_that_a_later_one_supersedes_fails_and_waits_no_more(
+    stage: Stage, ids: tuple[int, int]
+) -> None:
+    user = stage.make(WebSocketUser, ws_max_pending=1000 if ids == (1, 1) else 1)
+    user.ws.connect("/late?ms=50")
+    first = gevent.spawn(user.ws.call, "first", json={"id": ids[0]}, match="id")
+    gevent.sleep(0)
+
+    second = user.ws.call("second", json={"id": ids[1]}, match="id")
+
+    assert second.ok and not first.get(timeout=5).ok
+    assert [row.error for row in stage.of("WSC first")] == ["superseded by a later request"]
+
+
+def test_that_a_missing_reply_may_have_shifted_the_order_is_said_once(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    user = stage.make(WebSocketUser)
+    user.ws.connect("/skip?n=1")
+
+    for _ in range(4):
+        user.ws.call("say", "hi", timeout=0.05)
+
+    assert [row.error for row in stage.of("WSC say")] == ["no reply in time"] * 4
+    assert len(stage.of("WSR say (late)")) == 3
+    assert caplog.text.count("off by one") == 1
 
 
 @pytest.mark.parametrize("path", ["/boom", "/drop"])
