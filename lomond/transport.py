@@ -37,6 +37,7 @@ class ExitEvent(Protocol):
         """Wait for it to be set, `timeout` seconds at most; tell whether it is."""
 
 
+# No abstract class for Python: what is to be compiled can have no metaclass.
 class Transport:
     """One connection: make it once, use it until `close`.
 
