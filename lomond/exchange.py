@@ -2,8 +2,8 @@
 
 The protocol decides, the transport carries; here is who does it when. The rules:
 
-1. Steps of the protocol, one non-blocking read or write with them, run under one lock, which
-   is never held while waiting or yielding. So the order of steps is the order on the wire.
+1. Steps of the protocol, one non-blocking read or write with them, run one at a time: under a lock
+   never held while waiting or yielding, or in a hub's thread. So their order is that on the wire.
 2. One greenlet or thread reads: the loop. Senders take turns, and wait for the kernel only with
    their own message; the loop never waits for a turn, so polls, pings and time-outs go on.
 3. While a sender waits and the loop does not read (its handler is the sender, or busy), the

@@ -1,7 +1,8 @@
 """Reading in one greenlet, sending from the others of its hub, and from other threads.
 
 What another thread wants is done in the hub, by a greenlet: so there is one order for all who
-send, and no watcher is touched from outside of its loop.
+send, and no watcher is touched from outside of its loop. So nobody meets in a step either, and
+the two that each message passes through do without the lock.
 """
 
 from __future__ import annotations

@@ -37,10 +37,10 @@ class GeventSession(WebsocketSession):
 
     @staticmethod
     def make_lock() -> AbstractContextManager[Any]:
-        """Make the lock that steps of the protocol run under.
+        """Make the lock that steps of the protocol run under, but for those of each message.
 
-        No step waits, so greenlets never meet at it, and it costs 50 ns. It is there for the
-        thread in which the collector may end a connection.
+        No step waits, so greenlets never meet at it. It is there for the thread in which the
+        collector may end a connection whose hub has ended.
         """
         lock: AbstractContextManager[Any] = original("_thread", "RLock")()
         return lock

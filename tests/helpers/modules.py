@@ -17,7 +17,7 @@ def is_compiled(module: ModuleType) -> bool:
 def load_copy(module: ModuleType) -> ModuleType:
     """Run the code of a module in a second one, which nobody else will import."""
     name = f"copy_of_{module.__name__.rpartition('.')[2]}"
-    # Its source, also where what was imported is compiled: see `lomond.compiled`.
+    # Its source, also where what was imported is compiled: see `lomond.protocol.compiled`.
     source = ROOT.joinpath(*module.__name__.split(".")).with_suffix(".py")
     spec = importlib.util.spec_from_file_location(name, source)
     assert spec is not None
