@@ -160,8 +160,8 @@ class Exchange:
                 # Each read of a flood of small frames leaves more: it must not go on for ever.
                 if not protocol.has_more and protocol.heartbeat.is_over_limit(now):
                     batch = batch + protocol.tick(now)
-            elif is_time and not protocol.heartbeat.is_timed_out(monotonic()):
-                batch = protocol.beat(monotonic())
+            elif is_time and not protocol.heartbeat.is_timed_out(now := monotonic()):
+                batch = protocol.beat(now)
             else:
                 try:
                     data = channel.receive(protocol.bytes_missing)

@@ -3,6 +3,7 @@ cdef class _Sleeper:
     cdef public object greenlet, watcher, _timer
     cdef public double timer_due, interval
     cdef public bint is_time
+    cpdef wake(self)
 cdef class GeventTransport(Transport):
     cdef public object _flusher, _hub, _sender_sleepers
     cdef public bint _is_closed
