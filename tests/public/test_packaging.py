@@ -33,7 +33,7 @@ def build(folder: Path, **environ: str) -> list[str]:
 
 @pytest.mark.skipif(compiled.accelerator is None, reason="nothing was compiled here before")
 def test_with_a_compiler_the_accelerator_is_built(tmp_path: Path) -> None:
-    assert build(tmp_path) == ["_accelerator"]
+    assert "_accelerator" in build(tmp_path)
 
 
 def test_without_a_compiler_all_but_the_accelerator_is_built(tmp_path: Path) -> None:
