@@ -7,6 +7,11 @@ by a single frame with the FIN bit set and an opcode of 0."
 
 from __future__ import annotations
 
+import random
+import tracemalloc
+
+from lomond.events import Binary
+from lomond.protocol.messages import ROOM, MessageBuilder
 from tests.helpers.frames import server_frame
 from tests.helpers.protocol import deliver, ending_of, frames_sent, ready_client, tell_all
 
@@ -158,3 +163,28 @@ def test_large_message_may_come_in_many_reads() -> None:
         event for at in range(0, len(data), 1000) for event in deliver(client, data[at : at + 1000])
     ]
     assert told == [("binary", bytes(range(256)) * 1024)]
+
+
+def test_announced_length_takes_no_memory_until_it_comes() -> None:
+    builder = MessageBuilder(1 << 30, 10, None)
+    tracemalloc.start()
+    try:
+        builder.add(0x82, bytes(1000), (1 << 30) - 1000, 0.0)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert peak < 2 * ROOM * 1000
+
+
+def test_long_frames_in_pieces_and_short_ones_become_one_message() -> None:
+    payload = random.Random(6455).randbytes(300_000)
+    builder = MessageBuilder(1 << 20, 10, None)
+
+    for frame, first in ((payload[:200_000], 0x02), (payload[200_000:], 0x00)):
+        for start in range(0, len(frame), 700):
+            builder.add(first, frame[start : start + 700], max(0, len(frame) - start - 700), 0.0)
+    message = builder.add(0x80, b"end", 0, 0.0)
+
+    assert isinstance(message, Binary)
+    assert message.data == payload + b"end"
