@@ -42,7 +42,7 @@ class Outbox:
     def clear(self) -> None:
         """Drop what cannot be written any more."""
         self._rest = b""
-        self._outgoing.take()
+        self._outgoing.clear()
 
 
 class Gate(Protocol):

@@ -82,17 +82,17 @@ check_count(const char *name, Py_ssize_t count, Py_ssize_t expected)
     return 0;
 }
 
-/* Return new bytes: `head` as it is, then `payload`, which is bytes, masked. */
+/* Return new bytes: `head` as it is, then `size` octets of a payload, masked. */
 static PyObject *
-join_masked(const char *head, Py_ssize_t head_size, PyObject *payload, const char *key)
+join_masked(const char *head, Py_ssize_t head_size, const char *payload, Py_ssize_t size,
+            const char *key)
 {
-    Py_ssize_t size = PyBytes_GET_SIZE(payload);
     /* No overflow: the object that the payload is in has a longer head than any frame. */
     PyObject *joined = PyBytes_FromStringAndSize(NULL, head_size + size);
 
     if (joined != NULL) {
         memcpy(PyBytes_AS_STRING(joined), head, head_size);
-        xor_octets(PyBytes_AS_STRING(joined) + head_size, PyBytes_AS_STRING(payload), size, key);
+        xor_octets(PyBytes_AS_STRING(joined) + head_size, payload, size, key);
     }
     return joined;
 }
@@ -113,7 +113,7 @@ mask(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t count)
     if ((payload = payload_as_bytes(args[0])) == NULL) {
         return NULL;
     }
-    masked = join_masked("", 0, payload, key);
+    masked = join_masked("", 0, PyBytes_AS_STRING(payload), PyBytes_GET_SIZE(payload), key);
     Py_DECREF(payload);
     return masked;
 }
@@ -161,9 +161,40 @@ build_frame(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t count
     if ((payload = payload_as_bytes(args[1])) == NULL) {
         return NULL;
     }
-    frame = join_masked(head, write_head(head, first, PyBytes_GET_SIZE(payload), key), payload, key);
+    frame = join_masked(head, write_head(head, first, PyBytes_GET_SIZE(payload), key),
+                        PyBytes_AS_STRING(payload), PyBytes_GET_SIZE(payload), key);
     Py_DECREF(payload);
     return frame;
+}
+
+PyDoc_STRVAR(mask_part_doc,
+"mask_part($module, head, payload, start, stop, key, /)\n--\n\n"
+"Return `head`, and behind it the bytes of `payload` from `start` to `stop` masked.\n\n"
+"The key begins anew at `start`.");
+
+static PyObject *
+mask_part(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t count)
+{
+    const char *key;
+    Py_ssize_t start, stop;
+
+    if (check_count("mask_part", count, 5) < 0 || (key = key_octets(args[4])) == NULL) {
+        return NULL;
+    }
+    if (!PyBytes_Check(args[0]) || !PyBytes_Check(args[1])) {
+        return PyErr_Format(PyExc_TypeError, "mask_part() joins bytes to bytes");
+    }
+    start = PyLong_AsSsize_t(args[2]);
+    stop = PyLong_AsSsize_t(args[3]);
+    if (PyErr_Occurred()) {
+        return NULL;
+    }
+    if (start < 0 || start > stop || stop > PyBytes_GET_SIZE(args[1])) {
+        return PyErr_Format(PyExc_ValueError, "there is no part from %zd to %zd in %zd bytes",
+                            start, stop, PyBytes_GET_SIZE(args[1]));
+    }
+    return join_masked(PyBytes_AS_STRING(args[0]), PyBytes_GET_SIZE(args[0]),
+                       PyBytes_AS_STRING(args[1]) + start, stop - start, key);
 }
 
 /* A class of events, and where its objects keep their message and their time. */
@@ -322,6 +353,7 @@ read_messages(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t cou
 static PyMethodDef methods[] = {
     {"mask", (PyCFunction)(void (*)(void))mask, METH_FASTCALL, mask_doc},
     {"build_frame", (PyCFunction)(void (*)(void))build_frame, METH_FASTCALL, build_frame_doc},
+    {"mask_part", (PyCFunction)(void (*)(void))mask_part, METH_FASTCALL, mask_part_doc},
     {"read_messages", (PyCFunction)(void (*)(void))read_messages, METH_FASTCALL,
      read_messages_doc},
     {NULL, NULL, 0, NULL},

@@ -11,7 +11,7 @@ connection is in do not belong here.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from operator import attrgetter
 
 from lomond.errors import (
@@ -22,7 +22,7 @@ from lomond.errors import (
 )
 from lomond.events import Binary, Event, Text
 from lomond.protocol.compiled import accelerator
-from lomond.protocol.masking import make_key, mask
+from lomond.protocol.masking import make_key, mask, mask_part
 from lomond.protocol.opcodes import (
     CONTROL_BIT,
     KNOWN_OPCODES,
@@ -39,6 +39,7 @@ from lomond.status import is_valid_close_code
 MASKED = 0x80
 LENGTH_IN_2_BYTES = 126
 LENGTH_IN_8_BYTES = 127
+LONG_HEAD_SIZE = 2 + 8 + 4
 MAX_CONTROL_PAYLOAD = 125
 MAX_CLOSE_REASON = MAX_CONTROL_PAYLOAD - 2
 
@@ -243,6 +244,18 @@ def build_frame(first: int, payload: bytes, key: bytes | None = None) -> bytes:
     else:
         head = bytes((first, MASKED | LENGTH_IN_8_BYTES)) + length.to_bytes(8, "big")
     return b"".join((head, key, mask(payload, key)))
+
+
+def build_frame_in_pieces(first: int, payload: bytes, size: int) -> Iterator[bytes]:
+    """Build the same for a payload of 64 KiB or more, masking `size` bytes at a time.
+
+    So there is no second copy of a long payload. `size` is a multiple of 4.
+    """
+    key = make_key()
+    head = bytes((first, MASKED | LENGTH_IN_8_BYTES)) + len(payload).to_bytes(8, "big") + key
+    for start in range(0, len(payload), size):
+        yield mask_part(head, payload, start, min(start + size, len(payload)), key)
+        head = b""
 
 
 def build_close_payload(code: int | None, reason: bytes) -> bytes:

@@ -22,6 +22,7 @@ from lomond.protocol.compiled import accelerator, wsaccel
 Payload: TypeAlias = bytes | bytearray | memoryview
 Masker: TypeAlias = Callable[[bytes, bytes], bytes]
 AnyMasker: TypeAlias = Callable[[Payload, bytes], bytes]
+PartMasker: TypeAlias = Callable[[bytes, bytes, int, int, bytes], bytes]
 
 KEY_SIZE = 4
 
@@ -111,6 +112,18 @@ mask: AnyMasker = mask_by_accelerator or mask_by_size
 The key, the second argument, has 4 bytes. The first is never changed; a view of anything but
 bytes counts as the bytes of its memory.
 """
+
+
+def mask_part_by_slices(head: bytes, payload: bytes, start: int, stop: int, key: bytes) -> bytes:
+    """Return `head`, and behind it the bytes of `payload` from `start` to `stop` masked.
+
+    The key begins anew at `start`.
+    """
+    return head + mask(payload[start:stop], key)
+
+
+mask_part: PartMasker = mask_part_by_slices if accelerator is None else accelerator.mask_part
+"""The same, by the compiled loop if there is one: it copies no slice."""
 
 # Keys nobody has used yet. Needs no lock: list.pop and list.extend are atomic, among threads
 # and so among greenlets. Replaced in a forked child, which would use its parent's keys again.

@@ -9,7 +9,7 @@ import pytest
 
 from lomond.outbox import Outbox, Turn
 from lomond.protocol.opcodes import WHOLE_BINARY, WHOLE_CLOSE, WHOLE_TEXT
-from lomond.protocol.outgoing import Outgoing
+from lomond.protocol.outgoing import LONG, Outgoing
 from tests.helpers.fake_transport import FakeChannel
 
 
@@ -203,3 +203,59 @@ def test_who_leaves_when_the_turn_has_come_has_to_pass_it_on() -> None:
 
     assert turn.leave(gate) is True
     assert turn.leave(Gate()) is True
+
+
+# ---- long frames --------------------------------------------------------------------------------
+
+LONG_PAYLOAD = bytes(range(256)) * (LONG // 256 * 2) + b"and a rest"
+
+
+def test_a_long_frame_is_written_piece_by_piece() -> None:
+    outbox, outgoing = make_outbox(LONG_PAYLOAD)
+    channel = FakeChannel()
+
+    assert outbox.flush(channel) is True
+    assert channel.frames() == [(0x81, LONG_PAYLOAD)]
+    assert outgoing.bytes_queued == len(channel.sent)
+    assert outgoing.is_congested is False
+
+
+def test_of_a_long_frame_a_piece_at_a_time_is_masked() -> None:
+    _, outgoing = make_outbox(LONG_PAYLOAD)
+
+    sizes = [len(outgoing.take()) for _ in range(4)]
+
+    assert sizes == [14 + LONG, LONG, len(b"and a rest"), 0]
+
+
+@pytest.mark.parametrize("takes", [[0], [LONG + 14, 0], [LONG, 0, 20, 0], [2 * LONG, 0]])
+def test_what_is_queued_meanwhile_comes_behind_a_long_frame(takes: list[int]) -> None:
+    outbox, outgoing = make_outbox(LONG_PAYLOAD)
+    channel = FakeChannel(takes=takes)
+
+    while not outbox.flush(channel):
+        outgoing.add(WHOLE_TEXT, b"short")
+        outgoing.add_pong(b"pong")
+    frames = [frame for frame in channel.frames() if frame != (0x81, b"short")]
+
+    assert frames == [(0x81, LONG_PAYLOAD), (0x8A, b"pong")]
+
+
+def test_long_frames_that_are_queued_together_keep_their_order() -> None:
+    outbox, outgoing = make_outbox(b"first", LONG_PAYLOAD, b"third")
+    outbox.flush(FakeChannel())
+    outgoing.add(WHOLE_TEXT, LONG_PAYLOAD)
+    outgoing.add(WHOLE_BINARY, LONG_PAYLOAD)
+    channel = FakeChannel()
+
+    assert outbox.flush(channel) is True
+    assert channel.frames() == [(0x81, LONG_PAYLOAD), (0x82, LONG_PAYLOAD)]
+
+
+def test_nothing_is_left_of_a_long_frame_that_was_dropped() -> None:
+    outbox, outgoing = make_outbox(LONG_PAYLOAD)
+    outbox.flush(FakeChannel(takes=[20, 0]))
+
+    outbox.clear()
+
+    assert outgoing.take() == b""

@@ -240,3 +240,39 @@ def test_a_fork_in_the_middle_of_a_draw_loses_that_draw(monkeypatch: pytest.Monk
 
     monkeypatch.setattr(os, "urandom", urandom)
     assert int.from_bytes(make_key(), "big") >= masking.KEYS_PER_DRAW
+
+
+PART_MASKERS = sorted({masking.mask_part, masking.mask_part_by_slices}, key=str)
+
+
+@pytest.mark.parametrize("mask_part", PART_MASKERS)
+@pytest.mark.parametrize("bounds", [(0, 0), (0, 5), (4, 77), (77, 77), (8, 1000), (0, 5000)])
+def test_a_part_is_masked_as_if_it_were_all(
+    mask_part: masking.PartMasker, bounds: tuple[int, int]
+) -> None:
+    payload = random.Random(4).randbytes(5000)
+    start, stop = bounds
+
+    masked = mask_part(b"head", payload, start, stop, KEY)
+
+    assert masked == b"head" + xor_of_octets(payload[start:stop], KEY)
+
+
+@pytest.mark.skipif(masking.mask_by_accelerator is None, reason="no accelerator here")
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        ((b"", b"1234", -1, 2, KEY), ValueError),
+        ((b"", b"1234", 3, 2, KEY), ValueError),
+        ((b"", b"1234", 0, 5, KEY), ValueError),
+        ((b"", b"1234", 0, 4, b"123"), ValueError),
+        ((b"", "1234", 0, 4, KEY), TypeError),
+        ((b"", b"1234", 0.5, 4, KEY), TypeError),
+        ((b"", b"1234", 0, 4), TypeError),
+    ],
+)
+def test_the_accelerator_refuses_a_part_that_is_none(
+    arguments: tuple[object, ...], error: type[Exception]
+) -> None:
+    with pytest.raises(error):
+        masking.mask_part(*arguments)  # type: ignore[arg-type]
