@@ -38,27 +38,40 @@ def address(host: str = "192.0.2.1") -> Address:
 class FakeSocket:
     """A socket that tells these statuses one after the other, and then reads this.
 
-    0 means connected; 0 after `EINPROGRESS` while `is_connected` is False stays "not yet".
+    0 means connected; a `late` socket is not, though it says so, and a `fast` one is, though it
+    says that it is under way.
     """
 
-    def __init__(self, *statuses: int, reads: Iterable[Any] = (), late: bool = False) -> None:
+    def __init__(
+        self,
+        *statuses: int,
+        reads: Iterable[Any] = (),
+        late: bool = False,
+        fast: bool = False,
+    ) -> None:
         self.statuses = deque(statuses or [0])
+        self.status = 0
         self.reads: deque[Any] = deque(reads)
         self.sent = b""
         self.options: list[tuple[int, int, int]] = []
         self.is_late = late
+        self.is_fast = fast
 
     def connect_ex(self, target: Any) -> int:
-        return self.statuses.popleft()
+        self.status = self.statuses.popleft()
+        return self.status
 
     def getsockopt(self, level: int, option: int) -> int:
         assert (level, option) == (socket.SOL_SOCKET, socket.SO_ERROR)
-        return self.statuses.popleft()
+        self.status = self.statuses.popleft()
+        return self.status
 
     def setsockopt(self, *option: int) -> None:
         self.options.append(option)
 
     def getpeername(self) -> None:
+        if self.status and not self.is_fast:
+            raise OSError(errno.ENOTCONN, "not connected")
         if self.is_late:
             self.is_late = False
             self.statuses.append(0)
@@ -172,6 +185,14 @@ def test_a_connection_under_way_is_waited_for(clock: Clock) -> None:
 
     assert dial.waiter.waits == [(30.0, False, True)]
     assert dial.dialer.timings == {"dns": 0.0, "tcp": 0.5}
+
+
+def test_a_connection_that_is_there_at_once_is_not_waited_for(clock: Clock) -> None:
+    dial = Dial(FakeSocket(WAITING, fast=True), clock=clock)
+
+    dial.succeed()
+
+    assert dial.waiter.waits == []
 
 
 def test_a_wake_before_the_connection_is_made_means_nothing(clock: Clock) -> None:
