@@ -3,7 +3,8 @@ from lomond.outbox cimport Outbox, Turn
 from lomond.transport cimport Transport
 cdef class Exchange:
     cdef public list _ahead
-    cdef public object _ahead_kept, _ahead_limit, _failure, _lock, _make_gate
+    cdef public Py_ssize_t _ahead_kept, _ahead_limit
+    cdef public object _failure, _lock, _make_gate
     cdef public bint _is_reading, is_abandoned
     cdef public double _send_timeout
     cdef public Outbox _outbox

@@ -12,6 +12,8 @@ import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from types import MappingProxyType
 from typing import TypeAlias
 
 from lomond.url import check_characters, parse_credentials, redact_url, split_authority
@@ -80,7 +82,7 @@ def check_proxies(proxies: object) -> None:
             parse_proxy(proxies[key])
 
 
-def proxies_from_environment(environ: Mapping[str, str]) -> dict[str, str | None]:
+def proxies_from_environment(environ: Mapping[str, str]) -> Mapping[str, str | None]:
     """Return the proxies that `http_proxy` and `https_proxy` name, under "http" and "https".
 
     Lower case goes before upper case, also where it is empty, which means no proxy.
@@ -90,7 +92,14 @@ def proxies_from_environment(environ: Mapping[str, str]) -> dict[str, str | None
     # could choose our proxy (CVE-2016-5385, "httpoxy").
     if "REQUEST_METHOD" in environ:
         names["http"].remove("HTTP_PROXY")
-    return {key: _first(environ, variables) for key, variables in names.items()}
+    return _share_proxies(*(_first(environ, variables) for variables in names.values()))
+
+
+@lru_cache(maxsize=16)
+def _share_proxies(http: str | None, https: str | None) -> Mapping[str, str | None]:
+    # One for all that are made in the same environment, and so not to be changed: a dict for
+    # each WebSocket is 250 bytes.
+    return MappingProxyType({"http": http, "https": https})
 
 
 def no_proxy_from_environment(environ: Mapping[str, str]) -> str | None:
