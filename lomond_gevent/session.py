@@ -9,6 +9,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from time import monotonic
 from typing import Any, ClassVar
+from weakref import WeakKeyDictionary
 
 import gevent
 from gevent.event import Event
@@ -20,6 +21,10 @@ from lomond.transport import EXIT_EVENT_INTERVAL, ExitEvent, Transport
 from lomond_gevent.exchange import HubExchange
 from lomond_gevent.hubs import original
 from lomond_gevent.transport import GeventTransport
+
+
+# One for each connection is 112 bytes.
+_LOCKS: WeakKeyDictionary[gevent.hub.Hub, AbstractContextManager[Any]] = WeakKeyDictionary()
 
 
 class GeventSession(WebsocketSession):
@@ -37,12 +42,15 @@ class GeventSession(WebsocketSession):
 
     @staticmethod
     def make_lock() -> AbstractContextManager[Any]:
-        """Make the lock that steps of the protocol run under, but for those of each message.
+        """Return the lock that steps of the protocol run under, but for those of each message.
 
         No step waits, so greenlets never meet at it. It is there for the thread in which the
-        collector may end a connection whose hub has ended.
+        collector may end a connection whose hub has ended: so there is one for each hub.
         """
-        lock: AbstractContextManager[Any] = original("_thread", "RLock")()
+        hub = gevent.get_hub()
+        lock = _LOCKS.get(hub)
+        if lock is None:
+            lock = _LOCKS.setdefault(hub, original("_thread", "RLock")())
         return lock
 
     @staticmethod
