@@ -63,19 +63,13 @@ class WebSocketURL:
     """The value of an Authorization header for the URL's user and password, or None."""
     redacted: str
     """The URL as it was given, with `***` for user and password."""
+    host_header: str
+    """The value of the Host header: IPv6 in brackets, the default port left out."""
 
     @property
     def is_secure(self) -> bool:
         """Whether the connection runs over TLS (RFC 6455 §3: "the secure flag")."""
         return self.scheme == "wss"
-
-    @property
-    def host_header(self) -> str:
-        """The value of the Host header: IPv6 in brackets, the default port left out."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        # RFC 6455 §4.1: "/host/ plus optionally ":" followed by /port/ (when not using the
-        # default port)".
-        return host if self.port == _DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
 
 
 def parse_url(url: str) -> WebSocketURL:
@@ -173,14 +167,24 @@ def _parse(url: str) -> WebSocketURL:
     hierarchy, _, query = rest.partition("?")
     authority, slash, path = hierarchy[2:].partition("/")
     userinfo, host, port = split_authority(authority)
+    default_port = _DEFAULT_PORTS[scheme]
+    port = default_port if port is None else port
     return WebSocketURL(
         scheme=scheme,
         host=host,
-        port=_DEFAULT_PORTS[scheme] if port is None else port,
+        port=port,
         resource=_build_resource(slash + path, query),
         authorization=_build_authorization(userinfo) if userinfo else None,
         redacted=url.replace(f"//{userinfo}@", "//***@", 1) if userinfo else url,
+        host_header=_build_host_header(host, port, default_port),
     )
+
+
+def _build_host_header(host: str, port: int, default_port: int) -> str:
+    host = f"[{host}]" if ":" in host else host
+    # RFC 6455 §4.1: "/host/ plus optionally ":" followed by /port/ (when not using the default
+    # port)".
+    return host if port == default_port else f"{host}:{port}"
 
 
 def _build_resource(path: str, query: str) -> str:
