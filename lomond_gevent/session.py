@@ -22,7 +22,6 @@ from lomond_gevent.exchange import HubExchange
 from lomond_gevent.hubs import original
 from lomond_gevent.transport import GeventTransport
 
-
 # One for each connection is 112 bytes.
 _LOCKS: WeakKeyDictionary[gevent.hub.Hub, AbstractContextManager[Any]] = WeakKeyDictionary()
 
