@@ -1,5 +1,5 @@
 from lomond.protocol.client cimport ClientProtocol
-from lomond.outbox cimport Outbox, Turn
+from lomond.outbox cimport Outbox
 from lomond.transport cimport Transport
 cdef class Exchange:
     cdef public list _ahead
@@ -8,7 +8,6 @@ cdef class Exchange:
     cdef public bint _is_reading, is_abandoned
     cdef public double _send_timeout
     cdef public Outbox _outbox
-    cdef public Turn _turn
     cdef public ClientProtocol protocol
     cdef public Transport transport
     cpdef list read(self)

@@ -21,7 +21,7 @@ from typing import Any
 from lomond.errors import ConnectFail, Kind, TransportFail
 from lomond.events import Event
 from lomond.failures import explain, kind_of
-from lomond.outbox import Gate, Outbox, Turn
+from lomond.outbox import Gate, Outbox
 from lomond.protocol.client import ClientProtocol
 from lomond.protocol.inbound import size_of
 from lomond.transport import EXIT_EVENT_INTERVAL, Transport
@@ -53,7 +53,6 @@ class Exchange:
         "_make_gate",
         "_outbox",
         "_send_timeout",
-        "_turn",
         "is_abandoned",
         "protocol",
         "transport",
@@ -79,7 +78,6 @@ class Exchange:
         # Senders.
         self._make_gate = make_gate
         self._send_timeout = send_timeout or inf
-        self._turn = Turn()
         # Set while the loop waits for bytes, or is about to.
         self._is_reading = False
         # What a sender has read, the bytes in it, and at which count of received bytes it stops.
@@ -117,7 +115,7 @@ class Exchange:
         is_time = False
         try:
             if not (self._ahead or protocol.has_more or protocol.is_finished):
-                is_left_over = protocol.outgoing.is_congested and not self._turn.is_taken
+                is_left_over = protocol.outgoing.is_congested and not self._outbox.is_taken
                 is_time = self.transport.wait(protocol.heartbeat.next_due, True, is_left_over)
         finally:
             self._is_reading = False
@@ -208,13 +206,13 @@ class Exchange:
         has_turn = False
         try:
             with self._lock:
-                if not self._turn.is_taken:
+                if not self._outbox.is_taken:
                     step(*args)
                     if self._flush():
                         return
-                    self._turn.is_taken = has_turn = True
+                    self._outbox.is_taken = has_turn = True
                 else:
-                    gate = self._turn.queue_up(self._make_gate())
+                    gate = self._outbox.queue_up(self._make_gate())
             deadline = monotonic() + self._send_timeout
             if gate is not None:
                 self._await_turn(gate, deadline)
@@ -243,8 +241,8 @@ class Exchange:
 
     def _leave_turn(self, gate: Gate | None) -> None:
         with self._lock:
-            if gate is None or self._turn.leave(gate):
-                self._turn.pass_on()
+            if gate is None or self._outbox.leave(gate):
+                self._outbox.pass_on()
         self._wake_reader()
 
     def _drain(self, deadline: float) -> None:

@@ -1,6 +1,6 @@
 """The one door out: what the protocol has queued, on its way to the kernel, and whose turn it is.
 
-Both classes are used under the session's state lock and never wait.
+Both are used under the session's state lock and never wait.
 """
 
 from __future__ import annotations
@@ -10,39 +10,6 @@ from typing import Protocol
 
 from lomond.channel import Channel
 from lomond.protocol.outgoing import Outgoing
-
-
-class Outbox:
-    """Write what the protocol queues, in its order, as far as the kernel takes it."""
-
-    __slots__ = ("_outgoing", "_rest")
-
-    def __init__(self, outgoing: Outgoing) -> None:
-        self._outgoing = outgoing
-        self._rest: bytes | memoryview = b""
-
-    def flush(self, channel: Channel) -> bool:
-        """Write without waiting; tell whether all is with the kernel. Raises OSError."""
-        outgoing = self._outgoing
-        rest = self._rest = self._rest or outgoing.take()
-        while rest:
-            sent = channel.send(rest)
-            if sent == len(rest):
-                self._rest = b""
-                # Nothing is queued meanwhile, but it may have been behind what was left over.
-                rest = outgoing.take() if outgoing.is_congested else b""
-                continue
-            rest = self._rest = memoryview(rest)[sent:]
-            if not sent:
-                outgoing.is_congested = True
-                return False
-        outgoing.is_congested = not channel.flush()
-        return not outgoing.is_congested
-
-    def clear(self) -> None:
-        """Drop what cannot be written any more."""
-        self._rest = b""
-        self._outgoing.clear()
 
 
 class Gate(Protocol):
@@ -88,3 +55,40 @@ class Turn:
             self._queue.popleft().set()
         else:
             self.is_taken = False
+
+
+class Outbox(Turn):
+    """Write what the protocol queues, in its order, as far as the kernel takes it.
+
+    Senders take turns at it: one object for both, since each connection has them.
+    """
+
+    __slots__ = ("_outgoing", "_rest")
+
+    def __init__(self, outgoing: Outgoing) -> None:
+        super().__init__()
+        self._outgoing = outgoing
+        self._rest: bytes | memoryview = b""
+
+    def flush(self, channel: Channel) -> bool:
+        """Write without waiting; tell whether all is with the kernel. Raises OSError."""
+        outgoing = self._outgoing
+        rest = self._rest = self._rest or outgoing.take()
+        while rest:
+            sent = channel.send(rest)
+            if sent == len(rest):
+                self._rest = b""
+                # Nothing is queued meanwhile, but it may have been behind what was left over.
+                rest = outgoing.take() if outgoing.is_congested else b""
+                continue
+            rest = self._rest = memoryview(rest)[sent:]
+            if not sent:
+                outgoing.is_congested = True
+                return False
+        outgoing.is_congested = not channel.flush()
+        return not outgoing.is_congested
+
+    def clear(self) -> None:
+        """Drop what cannot be written any more."""
+        self._rest = b""
+        self._outgoing.clear()

@@ -91,12 +91,12 @@ class HubExchange(Exchange):
         """Have the hub write what the kernel did not take and no sender waits for."""
         if self._generation != PROCESS.generation or has_ended(self._hub):
             return
-        if self.protocol.outgoing.is_congested and not self._turn.is_taken:
+        if self.protocol.outgoing.is_congested and not self._outbox.is_taken:
             self.transport.flush_in_hub(self._flush_rest)
 
     def _flush_rest(self) -> bool:
         with self._lock:
-            if self._turn.is_taken or self.protocol.is_finished or self.transport.is_foreign:
+            if self._outbox.is_taken or self.protocol.is_finished or self.transport.is_foreign:
                 return True
             try:
                 return self._flush()
@@ -110,13 +110,13 @@ class HubExchange(Exchange):
         """Take a step that queues a message; return once the kernel has all of it."""
         if self._delegate(step, args):
             return
-        if self._turn.is_taken:
+        if self._outbox.is_taken:
             super().send(step, *args)
             return
         # As there, but without the lock, see `_take_batch`.
         step(*args)
         if not self._flush():
-            self._turn.is_taken = True
+            self._outbox.is_taken = True
             try:
                 self._drain(monotonic() + self._send_timeout)
             finally:
