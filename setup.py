@@ -78,6 +78,14 @@ HOT = [
     "lomond.session",
     "lomond.transport",
     "lomond_gevent.exchange",
+    "lomond_gevent.locust.connection",
+    "lomond_gevent.locust.correlation",
+    "lomond_gevent.locust.inbox",
+    "lomond_gevent.locust.pushes",
+    "lomond_gevent.locust.replies",
+    "lomond_gevent.locust.reply",
+    "lomond_gevent.locust.rows",
+    "lomond_gevent.locust.traffic",
     "lomond_gevent.transport",
 ]
 DIRECTIVES = {
@@ -87,7 +95,7 @@ DIRECTIVES = {
     # Methods as in C, without a signature to inspect; see below for what users see.
     "binding": False,
 }
-SEEN_BY_USERS = ["lomond.session"]
+SEEN_BY_USERS = ["lomond.session", "lomond_gevent.locust.reply"]
 
 
 class BuildExtensions(build_ext):

@@ -21,7 +21,13 @@ The only package that imports Locust, which patches the standard library when it
 Nothing but classes and functions is made at import, so that `--processes` may fork afterwards.
 """
 
+# ruff: noqa: E402 - where modules are found is decided before the first of them is imported.
+
 from __future__ import annotations
+
+from lomond.protocol.compiled import prefer_compiled
+
+prefer_compiled(__path__)
 
 from lomond_gevent.locust.client import WebSocketClient as WebSocketClient
 from lomond_gevent.locust.histograms import rows_of as rows_of

@@ -43,6 +43,8 @@ _LONGEST_REST = 1.0
 class Traffic:
     """What one socket of a user sends and receives."""
 
+    __slots__ = ("_change", "_next_rest", "connection", "inbox", "replies", "rows", "user")
+
     def __init__(self, user: WebSocketUser, rows: Rows, inbox: Inbox) -> None:
         self.user = user
         self.rows = rows

@@ -1,0 +1,2 @@
+cpdef look_up(object document, tuple path)
+cpdef decode(object message)
