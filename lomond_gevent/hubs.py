@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from importlib import import_module
 from time import monotonic
 from typing import Any
 
@@ -28,7 +27,8 @@ def original(module: str, name: str) -> Any:
     if is_object_patched(module, name):
         return _saved(module, name)
     # Whoever else has replaced it has done so on purpose, and perhaps for a moment only.
-    return getattr(import_module(module), name)
+    # `import_module` would take twice as long as all of this.
+    return getattr(__import__(module), name)
 
 
 @cache
