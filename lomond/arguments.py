@@ -27,6 +27,8 @@ def check_headers(headers: Headers) -> list[tuple[str, str]]:
 
 def check_protocols(protocols: Iterable[str]) -> Collection[str]:
     """Return `protocols`, as a list if they could be gone through only once."""
+    if isinstance(protocols, (list, tuple)):
+        return protocols
     # A mapping here is meant to be `proxies`, which some releases of Lomond took in this place.
     if not _is_several(protocols) or isinstance(protocols, Mapping):
         raise TypeError(f"protocols must be a list of names, not {_name_type(protocols)}")

@@ -75,7 +75,7 @@ class SansIO(Options):
         """
         if not extensions:
             return set()
-        enabled, deflate = check_extensions(", ".join(extensions), self.state.request.deflate)
+        enabled, deflate = check_extensions(", ".join(extensions), self.state.request.form.deflate)
         if deflate is not None:
             self.get_foreign_protocol().outgoing.deflater = Deflater(deflate)
         return enabled

@@ -13,7 +13,7 @@ import os
 import re
 from base64 import b64encode
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha1
 
 from lomond.constants import USER_AGENT, WS_KEY, WS_VERSION
@@ -29,6 +29,7 @@ from lomond.protocol.headers import build_head, check_header, check_match, check
 from lomond.protocol.http import excerpt
 from lomond.response import Response
 
+_KEY_HEADER = "Sec-WebSocket-Key"
 _KEY_SIZE = 16
 _KEY = re.compile(rb"[A-Za-z0-9+/]{22}==")
 # RFC 3986 §3.2.2 and §3.2.3: a registered name or a literal in brackets, and a port.
@@ -50,31 +51,25 @@ _OWN_HEADERS = {
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class UpgradeRequest:
-    """What we ask of the server.
+class RequestForm:
+    """What we ask of the server, but for the key: connections that are made alike share it.
 
-    `host` is the value of the Host header, `resource` path and query, `key` what
-    `make_handshake_key` made, `authorization` the value of that header. `headers` are the
-    application's own and take the place of our Host, User-Agent and Authorization.
-    Raises TypeError or ValueError for anything that would not be a well-formed request.
+    See `UpgradeRequest`, also for what it raises.
     """
 
     host: str
     resource: str
-    key: bytes
     protocols: tuple[str, ...] = ()
     agent: str = USER_AGENT
     headers: tuple[tuple[str, str], ...] = ()
     deflate: DeflateOffer | None = None
     authorization: str | None = None
+    around_key: tuple[bytes, bytes] = field(init=False, compare=False)
+    """The bytes of the request before the key and behind it."""
 
     def __post_init__(self) -> None:
         check_match(_HOST, self.host, "host")
         check_match(_RESOURCE, self.resource, "resource")
-        if not isinstance(self.key, bytes):
-            raise TypeError(f"handshake key must be bytes, not {type(self.key).__name__}")
-        if not _KEY.fullmatch(self.key):
-            raise ValueError(f"handshake key must be 16 bytes in base64, not {self.key!r}")
         object.__setattr__(self, "protocols", _check_protocols(self.protocols))
         headers = tuple(check_custom_header(name, value) for name, value in self.headers)
         # RFC 9112 §3.2: a server answers 400 to "more than one Host header field line".
@@ -85,19 +80,15 @@ class UpgradeRequest:
         if self.authorization is not None:
             value = check_header("Authorization", self.authorization)[1]
             object.__setattr__(self, "authorization", value)
+        object.__setattr__(self, "around_key", self._build_around_key())
 
-    def __repr__(self) -> str:
-        names = [name for name, _ in self.headers]
-        return f"UpgradeRequest({self.host!r}, {self.resource!r}, headers={names!r})"
-
-    def build(self) -> bytes:
-        """Build the bytes of the request (RFC 6455 §4.1)."""
+    def _build_around_key(self) -> tuple[bytes, bytes]:
         replaced = {name.lower() for name, _ in self.headers}
         own = [
             ("Host", self.host),
             ("Upgrade", "websocket"),
             ("Connection", "Upgrade"),
-            ("Sec-WebSocket-Key", self.key.decode("ascii")),
+            (_KEY_HEADER, ""),
             ("Sec-WebSocket-Version", str(WS_VERSION)),
             ("User-Agent", self.agent),
         ]
@@ -108,7 +99,58 @@ class UpgradeRequest:
         if self.deflate is not None:
             own.append(("Sec-WebSocket-Extensions", self.deflate.header()))
         kept = [(name, value) for name, value in own if name.lower() not in replaced]
-        return build_head(f"GET {self.resource} HTTP/1.1", [*self.headers, *kept])
+        head = build_head(f"GET {self.resource} HTTP/1.1", [*self.headers, *kept])
+        # Nobody else's line begins like this: see `check_custom_header`.
+        before, name, behind = head.partition(f"\r\n{_KEY_HEADER}: ".encode())
+        return before + name, behind
+
+
+class UpgradeRequest:
+    """What we ask of the server.
+
+    `host` is the value of the Host header, `resource` path and query, `key` what
+    `make_handshake_key` made, `authorization` the value of that header. `headers` are the
+    application's own and take the place of our Host, User-Agent and Authorization.
+    Raises TypeError or ValueError for anything that would not be a well-formed request.
+    """
+
+    __slots__ = ("form", "key")
+
+    def __init__(
+        self,
+        host: str,
+        resource: str,
+        key: bytes,
+        protocols: tuple[str, ...] = (),
+        agent: str = USER_AGENT,
+        headers: tuple[tuple[str, str], ...] = (),
+        deflate: DeflateOffer | None = None,
+        authorization: str | None = None,
+    ) -> None:
+        if not isinstance(key, bytes):
+            raise TypeError(f"handshake key must be bytes, not {type(key).__name__}")
+        if not _KEY.fullmatch(key):
+            raise ValueError(f"handshake key must be 16 bytes in base64, not {key!r}")
+        self.key = key
+        self.form = RequestForm(host, resource, protocols, agent, headers, deflate, authorization)
+
+    @classmethod
+    def begin(cls, form: RequestForm) -> UpgradeRequest:
+        """Make the request of one connection: this form, and a key of its own."""
+        request = cls.__new__(cls)
+        request.key = make_handshake_key()
+        request.form = form
+        return request
+
+    def __repr__(self) -> str:
+        form = self.form
+        names = [name for name, _ in form.headers]
+        return f"UpgradeRequest({form.host!r}, {form.resource!r}, headers={names!r})"
+
+    def build(self) -> bytes:
+        """Build the bytes of the request (RFC 6455 §4.1)."""
+        before, behind = self.form.around_key
+        return b"".join((before, self.key, behind))
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,11 +220,11 @@ def check_response(response: Response, request: UpgradeRequest) -> Agreement:
         said = excerpt(", ".join(connection)) or "<header missing>"
         raise HandshakeError(f"Connection header does not say upgrade: {said}")
     # (6) and (5): what was not asked for may not be granted.
-    protocol = _check_subprotocol(response.get("sec-websocket-protocol"), request.protocols)
+    protocol = _check_subprotocol(response.get("sec-websocket-protocol"), request.form.protocols)
     extensions = response.get("sec-websocket-extensions")
     if extensions is None:
         return Agreement(protocol, set(), None)
-    return Agreement(protocol, *check_extensions(extensions, request.deflate))
+    return Agreement(protocol, *check_extensions(extensions, request.form.deflate))
 
 
 def check_extensions(

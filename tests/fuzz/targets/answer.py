@@ -53,9 +53,9 @@ def judge(request: UpgradeRequest, stream: bytes) -> Verdict:
     if isinstance(answer, Accepted):
         check_response(answer.response, stream)
         assert stream.endswith(answer.response.raw + answer.rest)
-        assert answer.agreement.protocol in (None, *request.protocols)
+        assert answer.agreement.protocol in (None, *request.form.protocols)
         assert (answer.agreement.deflate is None) == (answer.agreement.extensions == set())
-        assert request.deflate is not None or answer.agreement.deflate is None
+        assert request.form.deflate is not None or answer.agreement.deflate is None
         return "ready", answer.response.raw, answer.agreement.protocol
     if isinstance(answer, Refused):
         check_response(answer.response, stream)
