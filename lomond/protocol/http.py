@@ -29,6 +29,13 @@ _NAME_END = re.compile(rf"[^{TCHAR}]".encode())
 # RFC 9112 §4. Servers leave out the space that belongs before an empty reason phrase.
 _STATUS_LINE = re.compile(rb"HTTP/[0-9]\.[0-9] [1-9][0-9]{2}(?: [^\r\n]*)?\r\n")
 
+# A whole head without folded lines, all that is checked below in one pass: a fifteenth of what a
+# connection takes.
+_WHOLE_HEAD = re.compile(
+    _STATUS_LINE.pattern.replace(rb"[^\r\n]", rb"[^\r\n\x00]")
+    + rf"(?:[{TCHAR}]+:[^\r\n\x00]*\r\n)*\r\n".encode()
+)
+
 _LENGTH = re.compile(r"[0-9]{1,18}")
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\n]*)?\r?\n")
 _MAX_CHUNK_LINE = 256
@@ -80,7 +87,10 @@ class HeadReader:
         that are not the head of a response.
         """
         head = self._head
+        is_first = not head
         head += data
+        if is_first and (whole := self._match_whole(data)) is not None:
+            return whole
         while True:
             line_end = head.find(b"\n", self._scanned, self._max_size) + 1
             stop = line_end or min(len(head), self._max_size)
@@ -97,6 +107,18 @@ class HeadReader:
                 return bytes(head[:line_end])
             self._line_start = line_end
             self._has_name = False
+
+    def _match_whole(self, data: bytes) -> bytes | None:
+        """Take a head that comes at once and has nothing unusual, as nearly all do."""
+        match = _WHOLE_HEAD.match(data, 0, self._max_size)
+        if match is None:
+            return None
+        end = match.end()
+        # Less the status line and the blank one.
+        if data.count(b"\n", 0, end) - 2 > self._max_headers:
+            return None
+        self.rest = data[end:]
+        return data[:end]
 
     def _check_piece(self, start: int, stop: int) -> None:
         """Check bytes of one line that have not been seen before, the line ending or not."""
