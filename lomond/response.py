@@ -34,9 +34,12 @@ class Response:
         self.raw = bytes(memoryview(header_data))
         self.body = b""
         start, _, fields = self.raw.partition(b"\r\n")
-        self.http_ver, self.status_code, self.status = _parse_status_line(_decode(start))
+        self.http_ver, self.status_code, self.status = _parse_status_line(
+            start.decode("ascii", "replace")
+        )
         self.headers = {
-            _decode(name): _decode(value) for name, value in _parse_fields(fields).items()
+            name.decode("ascii", "replace"): value.decode("ascii", "replace")
+            for name, value in _parse_fields(fields).items()
         }
 
     def __repr__(self) -> str:
@@ -81,10 +84,6 @@ def escape_unprintable(text: str) -> str:
     return text if text.isprintable() else repr(text)[1:-1]
 
 
-def _decode(data: bytes) -> str:
-    return data.decode("ascii", "replace")
-
-
 def _parse_status_line(line: str) -> tuple[str, int | None, str]:
     """Split a status line into version, code and reason: "", None, "" for what is missing."""
     http_ver, code, status, *_ = [*line.split(None, 2), "", "", ""]
@@ -112,7 +111,12 @@ def _parse_fields(fields: bytes) -> dict[bytes, bytes]:
         pieces = [value.strip(_OWS)]
         if colon:
             values.setdefault(name.strip(_OWS).lower(), []).append(pieces)
+    # Nearly all fields are there once and in one piece.
     return {
-        name: b",".join(b" ".join(filter(None, pieces)) for pieces in repeated)
+        name: repeated[0][0] if len(repeated) == len(repeated[0]) == 1 else _join(repeated)
         for name, repeated in values.items()
     }
+
+
+def _join(repeated: list[list[bytes]]) -> bytes:
+    return b",".join(b" ".join(filter(None, pieces)) for pieces in repeated)
