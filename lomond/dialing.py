@@ -131,9 +131,9 @@ class Dialer:
     def _connect_one(self, address: Address, deadline: float) -> _socket.socket:
         socket = self._waiter.attach(address)
         status = socket.connect_ex(address[4])
-        # Within one machine it is made by now, and a look costs a hundredth of what a wait does. And
-        # here the stack is at its deepest: a greenlet that waits leaves a hole of that size in the
-        # heap, 1.2 KiB for each idle one.
+        # Within one machine it is made by now, and a look costs a hundredth of what a wait does.
+        # Here the stack is at its deepest, too: a greenlet that waits leaves a hole of that size
+        # in the heap, 1.2 KiB for each idle connection.
         if status in _UNDER_WAY and _is_connected(socket):
             status = 0
         while status in _UNDER_WAY:

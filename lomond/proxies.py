@@ -30,7 +30,8 @@ _VARIABLES = (
     "no_proxy",
     "NO_PROXY",
 )
-_ENCODED_VARIABLES = frozenset(map(os.environ.encodekey, _VARIABLES))
+# As `os.environ` keeps them; something else may have been put in its place.
+_ENCODED_VARIABLES = frozenset(map(getattr(os.environ, "encodekey", str), _VARIABLES))
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _AFTER_AUTHORITY = re.compile(r"[/?#]")
 _SEPARATORS = re.compile(r"[\s,]+")
