@@ -6,6 +6,7 @@ Nothing is made at import: no hub, no greenlet, no socket.
 
 from __future__ import annotations
 
+import os
 from contextlib import AbstractContextManager
 from time import monotonic
 from typing import Any, ClassVar
@@ -24,6 +25,11 @@ from lomond_gevent.transport import GeventTransport
 
 # One for each connection is 112 bytes.
 _LOCKS: WeakKeyDictionary[gevent.hub.Hub, AbstractContextManager[Any]] = WeakKeyDictionary()
+
+# Windows cannot fork.
+if hasattr(os, "register_at_fork"):  # pragma: no branch
+    # A thread that the child does not have may have held one.
+    os.register_at_fork(after_in_child=_LOCKS.clear)
 
 
 class GeventSession(WebsocketSession):
