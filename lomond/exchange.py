@@ -13,7 +13,7 @@ The protocol decides, the transport carries; here is who does it when. The rules
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from math import inf
 from time import monotonic, time
 from typing import Any
@@ -306,9 +306,11 @@ class Exchange:
             raise TransportFail("socket fail; out of memory") from error
 
     def _flush_quietly(self) -> None:
-        # Control frames have no sender who could be told; the loop finds out by reading.
-        with suppress(TransportFail):
+        try:
             self._flush()
+        except TransportFail:
+            # Control frames have no sender who could be told; the loop finds out by reading.
+            return
 
     def _wake_reader(self) -> None:
         if self._is_reading:

@@ -89,9 +89,9 @@ class HubExchange(Exchange):
 
     def _flush_later(self) -> None:
         """Have the hub write what the kernel did not take and no sender waits for."""
-        if self._generation != PROCESS.generation or has_ended(self._hub):
+        if not self.protocol.outgoing.is_congested or self._outbox.is_taken:
             return
-        if self.protocol.outgoing.is_congested and not self._outbox.is_taken:
+        if self._generation == PROCESS.generation and not has_ended(self._hub):
             self.transport.flush_in_hub(self._flush_rest)
 
     def _flush_rest(self) -> bool:
