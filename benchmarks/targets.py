@@ -73,16 +73,25 @@ TARGETS = (
         11,
         unit="KiB",
         figure=resident_size,
-        remark="a greenlet with a bare socket takes 9.9 KiB of it, the whole WebSocket 2.2; "
-        "compiled, the C stack that is copied with each switch is deeper by one more.",
+        remark="a greenlet with a bare socket takes 9.9 KiB of it, and the objects of a WebSocket, "
+        "its watcher and its timer the rest. The heap takes about the deepest wait of a greenlet, "
+        "for the copies of its stack leave holes: so nothing is waited for while the stack is "
+        "deep, where that can be had (done: 1.2 KiB where the modules are compiled). Done as well: "
+        "what connections have in common is kept once, what most never need is made when it is "
+        "needed (0.7 KiB). Tried: one timer for all that poll at a moment (60 bytes less, and "
+        "polls a tenth dearer).",
     ),
     Target(
         "connect, against bare gevent.socket",
         "connect-1000",
         1.5,
         against="bare_gevent",
-        remark="400 µs, of which half is TCP and the server's answer; checking the request and "
-        "the answer by the RFC, and making the objects of a connection, is the other half.",
+        remark="the Ping that follows Ready is a second send, which the other does not have; the "
+        "rest is checking the answer by the RFC and making the objects of a connection, 55 µs. "
+        "Done: what connections that are made alike ask for is checked once; no wait where the "
+        "kernel has connected at once; an answer that comes whole is checked in one pass: "
+        "together 43 % fewer instructions. Tried: the modules of the handshake compiled (4 % "
+        "fewer).",
     ),
     Target(
         "5,000 idle for a minute",
@@ -92,6 +101,7 @@ TARGETS = (
         figure=cpu_per_minute,
         remark="60,000 polls and 20,000 pings and pongs. They come together at 64 moments of a "
         "period, which halved the cost; each still switches into its greenlet and back, and finds "
-        "nothing of its connection in the caches. Neither reading nor a timer is left in a poll.",
+        "nothing of its connection in the caches. Neither reading nor a new timer is left in a "
+        "poll. Tried: one timer for all that poll at a moment (a tenth dearer).",
     ),
 )

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from lomond.arguments import Headers, check_compress, check_headers, check_protocols
@@ -79,6 +80,9 @@ class Options:
     _headers: tuple[tuple[str, str], ...] = ()
     _fresh_headers: Callable[[], Headers] | None = None
     _no_proxy: str | None = None
+    # Those of the environment, which others have as well, or those of this object alone.
+    _shared_proxies: Mapping[str, str | None] = MappingProxyType({})
+    _own_proxies: Mapping[str, str | None] | None = None
 
     def __init__(
         self,
@@ -133,11 +137,11 @@ class Options:
             self._headers = tuple(check_headers(headers))
         if proxies is None:
             environ = read_environment()
-            proxies = proxies_from_environment(environ)
+            self._shared_proxies = proxies_from_environment(environ)
             self._keep(_no_proxy=no_proxy_from_environment(environ))
         else:
             check_proxies(proxies)
-        self.proxies = proxies
+            self.proxies = proxies
         self._keep(
             agent=USER_AGENT if agent is None else agent,
             compress=compress,
@@ -155,9 +159,21 @@ class Options:
         # The callable is for connections: it may fetch a token that would be old by then.
         self.state = self._make_state(self._headers)
 
+    @property
+    def proxies(self) -> Mapping[str, str | None]:
+        """Return the proxies by "http" and "https", an object of this one's own to change."""
+        if self._own_proxies is None:
+            self._own_proxies = dict(self._shared_proxies)
+        return self._own_proxies
+
+    @proxies.setter
+    def proxies(self, proxies: Mapping[str, str | None]) -> None:
+        self._own_proxies = proxies
+
     def _keep(self, **options: Any) -> None:
         for name, value in options.items():
-            if value is not getattr(Options, name):
+            # What was passed counts, not what a subclass has by that name.
+            if value is not getattr(type(self), name):
                 setattr(self, name, value)
 
     @property
@@ -233,7 +249,7 @@ class Options:
         """Return the way to the server; ConnectFail where the environment's proxy is no URL."""
         try:
             proxy = choose_proxy(
-                self.proxies,
+                self._shared_proxies if self._own_proxies is None else self._own_proxies,
                 self._no_proxy,
                 is_secure=self.is_secure,
                 host=self.host,

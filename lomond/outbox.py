@@ -68,6 +68,7 @@ class Outbox(Turn):
     def __init__(self, outgoing: Outgoing) -> None:
         super().__init__()
         self._outgoing = outgoing
+        outgoing.gives_pieces = True
         self._rest: bytes | memoryview = b""
 
     def flush(self, channel: Channel) -> bool:
@@ -77,9 +78,8 @@ class Outbox(Turn):
         while rest:
             sent = channel.send(rest)
             if sent == len(rest):
-                self._rest = b""
                 # Nothing is queued meanwhile, but it may have been behind what was left over.
-                rest = outgoing.take() if outgoing.is_congested else b""
+                rest = self._rest = outgoing.take() if outgoing.is_congested else b""
                 continue
             rest = self._rest = memoryview(rest)[sent:]
             if not sent:

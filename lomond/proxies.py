@@ -14,7 +14,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from types import MappingProxyType
 from typing import TypeAlias
 
 from lomond.url import check_characters, parse_credentials, redact_url, split_authority
@@ -30,8 +29,8 @@ _VARIABLES = (
     "no_proxy",
     "NO_PROXY",
 )
-# As `os.environ` keeps them; something else may have been put in its place.
-_ENCODED_VARIABLES = frozenset(map(getattr(os.environ, "encodekey", str), _VARIABLES))
+# As `os.environ` keeps them: bytes, or on Windows text.
+_KEPT_VARIABLES = frozenset((*_VARIABLES, *map(os.fsencode, _VARIABLES)))
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _AFTER_AUTHORITY = re.compile(r"[/?#]")
 _SEPARATORS = re.compile(r"[\s,]+")
@@ -110,8 +109,8 @@ def proxies_from_environment(environ: Mapping[str, str]) -> Mapping[str, str | N
 @lru_cache(maxsize=16)
 def _share_proxies(http: str | None, https: str | None) -> Mapping[str, str | None]:
     # One for all that are made in the same environment, and so not to be changed: a dict for
-    # each WebSocket is 250 bytes.
-    return MappingProxyType({"http": http, "https": https})
+    # each WebSocket is 190 bytes.
+    return {"http": http, "https": https}
 
 
 def no_proxy_from_environment(environ: Mapping[str, str]) -> str | None:
@@ -125,7 +124,7 @@ def read_environment() -> dict[str, str]:
     # Each variable that is not set costs `os.environ` two exceptions, all of them a twelfth of a
     # connection. The dictionary below it tells for nothing that none is, which is the usual case.
     kept = getattr(environ, "_data", None)
-    if kept is not None and kept.keys().isdisjoint(_ENCODED_VARIABLES):
+    if isinstance(kept, dict) and kept.keys().isdisjoint(_KEPT_VARIABLES):
         return {}
     return {name: environ[name] for name in _VARIABLES if name in environ}
 

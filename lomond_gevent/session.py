@@ -24,12 +24,19 @@ from lomond_gevent.hubs import original
 from lomond_gevent.transport import GeventTransport
 
 # One for each connection is 112 bytes.
-_LOCKS: WeakKeyDictionary[gevent.hub.Hub, AbstractContextManager[Any]] = WeakKeyDictionary()
+_LOCKS: WeakKeyDictionary[gevent.hub.Hub, Any] = WeakKeyDictionary()
+
+
+def _free_locks() -> None:
+    # A thread that the child does not have may have held one. In place, as `threading` does it:
+    # the connections that the child has inherited are to be closed.
+    for lock in list(_LOCKS.values()):
+        lock._at_fork_reinit()
+
 
 # Windows cannot fork.
 if hasattr(os, "register_at_fork"):  # pragma: no branch
-    # A thread that the child does not have may have held one.
-    os.register_at_fork(after_in_child=_LOCKS.clear)
+    os.register_at_fork(after_in_child=_free_locks)
 
 
 class GeventSession(WebsocketSession):
@@ -53,9 +60,9 @@ class GeventSession(WebsocketSession):
         collector may end a connection whose hub has ended: so there is one for each hub.
         """
         hub = gevent.get_hub()
-        lock = _LOCKS.get(hub)
+        lock: AbstractContextManager[Any] | None = _LOCKS.get(hub)
         if lock is None:
-            lock = _LOCKS.setdefault(hub, original("_thread", "RLock")())
+            lock = _LOCKS[hub] = original("_thread", "RLock")()
         return lock
 
     @staticmethod

@@ -48,10 +48,10 @@ class Connection:
     """
 
     __slots__ = (
-        "_ending",
         "_settings",
         "_state",
         "awaits_acknowledgement",
+        "ending",
         "has_more",
         "heartbeat",
         "is_finished",
@@ -60,8 +60,8 @@ class Connection:
 
     def __init__(self, settings: Settings, outgoing: Outgoing) -> None:
         self.outgoing = outgoing
-        # Made when it is needed: most of the time a connection is not about to end.
-        self._ending: Ending | None = None
+        # Not only when it is needed: two threads would make one each.
+        self.ending = Ending()
         self.is_finished = False
         """Set when nothing more is to be read, written or waited for."""
         self.has_more = False
@@ -89,13 +89,6 @@ class Connection:
     def is_closed(self) -> bool:
         """Tell whether the connection is over, but for the socket."""
         return self._state == CLOSED
-
-    @property
-    def ending(self) -> Ending:
-        """Return what is known of how the connection ends."""
-        if self._ending is None:
-            self._ending = Ending()
-        return self._ending
 
     @property
     def bytes_unfinished(self) -> int:

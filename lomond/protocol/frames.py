@@ -11,7 +11,7 @@ connection is in do not belong here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from operator import attrgetter
 
 from lomond.errors import (
@@ -39,7 +39,6 @@ from lomond.status import is_valid_close_code
 MASKED = 0x80
 LENGTH_IN_2_BYTES = 126
 LENGTH_IN_8_BYTES = 127
-LONG_HEAD_SIZE = 2 + 8 + 4
 MAX_CONTROL_PAYLOAD = 125
 MAX_CLOSE_REASON = MAX_CONTROL_PAYLOAD - 2
 
@@ -246,16 +245,32 @@ def build_frame(first: int, payload: bytes, key: bytes | None = None) -> bytes:
     return b"".join((head, key, mask(payload, key)))
 
 
-def build_frame_in_pieces(first: int, payload: bytes, size: int) -> Iterator[bytes]:
-    """Build the same for a payload of 64 KiB or more, masking `size` bytes at a time.
+class LongFrame:
+    """A frame of 64 KiB or more, built piece by piece: there is no second copy of its payload."""
 
-    So there is no second copy of a long payload. `size` is a multiple of 4.
-    """
-    key = make_key()
-    head = bytes((first, MASKED | LENGTH_IN_8_BYTES)) + len(payload).to_bytes(8, "big") + key
-    for start in range(0, len(payload), size):
-        yield mask_part(head, payload, start, min(start + size, len(payload)), key)
-        head = b""
+    __slots__ = ("_head", "_key", "_payload", "_position")
+
+    def __init__(self, first: int, payload: bytes) -> None:
+        self._key = make_key()
+        length = len(payload).to_bytes(8, "big")
+        self._head = bytes((first, MASKED | LENGTH_IN_8_BYTES)) + length + self._key
+        self._payload = payload
+        self._position = 0
+
+    def __len__(self) -> int:
+        return len(self._head) + len(self._payload)
+
+    def build_piece(self, size: int) -> bytes:
+        """Build the next piece, b"" behind the last; `size`, a multiple of 4, is masked at most."""
+        start = self._position
+        stop = min(start + size, len(self._payload))
+        if start == stop:
+            return b""
+        head = b"" if start else self._head
+        piece = mask_part(head, self._payload, start, stop, self._key)
+        # Last: of who is interrupted before, by Ctrl-C say, the same piece is built again.
+        self._position = stop
+        return piece
 
 
 def build_close_payload(code: int | None, reason: bytes) -> bytes:

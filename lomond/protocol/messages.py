@@ -25,6 +25,8 @@ _utf8_decoder = getincrementaldecoder("utf-8")
 # read of a MiB, 64 KiB, makes room for all of it. A buffer that grows by an eighth, as BytesIO
 # does by itself, moved to fresh pages with nearly every read, for a quarter of the time.
 ROOM = 32
+# A beginning of this size is no warrant for room: of many, it would be thirty times what came.
+SMALL = 16 * 1024
 
 
 class MessageBuilder:
@@ -131,8 +133,9 @@ class MessageBuilder:
             return
         if self._size + len(payload) + missing > self._max_size:
             raise PayloadTooLarge(f"message is over the limit of {self._max_size} bytes")
-        if missing and self._size + len(payload) > self._capacity:
-            self._make_room(self._size + len(payload), missing)
+        size = self._size + len(payload)
+        if missing and size > max(self._capacity, SMALL):
+            self._make_room(size, missing)
         self._write(payload)
 
     def _make_room(self, size: int, missing: int) -> None:

@@ -1,6 +1,6 @@
 cdef class Outgoing:
     cdef public list frames
-    cdef public bint _is_ended, is_congested
+    cdef public bint _is_ended, gives_pieces, is_congested
     cdef public Py_ssize_t messages, bytes_queued
     cdef public object _latest_pong, _long, deflater
     cpdef add(self, int first, object payload)

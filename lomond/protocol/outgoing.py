@@ -7,11 +7,9 @@ does not belong here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from lomond.protocol.deflate import Deflater
-from lomond.protocol.frames import LONG_HEAD_SIZE, build_frame, build_frame_in_pieces
-from lomond.protocol.opcodes import RSV1, WHOLE_CLOSE, WHOLE_PONG
+from lomond.protocol.frames import LongFrame, build_frame
+from lomond.protocol.opcodes import CONTROL_BIT, RSV1, WHOLE_CLOSE, WHOLE_PONG
 
 # How much of a longer payload, in bytes, is masked at a time, as the kernel takes it. With whole
 # frames of a MiB the allocator gave pages back, and took fresh ones, for each: an echo took
@@ -33,6 +31,7 @@ class Outgoing:
         "bytes_queued",
         "deflater",
         "frames",
+        "gives_pieces",
         "is_congested",
         "messages",
     )
@@ -42,7 +41,9 @@ class Outgoing:
         """What is queued, but for a Pong that is held back; only looked at from outside."""
         self._latest_pong: bytes | None = None
         # What is to come of a long frame, in front of all others.
-        self._long: Iterator[bytes] | None = None
+        self._long: LongFrame | None = None
+        self.gives_pieces = False
+        """Set by who calls `take` until nothing is left: of a long frame it gives pieces then."""
         # Set by the Close frame, behind which nothing may be sent.
         self._is_ended = False
         self.deflater: Deflater | None = None
@@ -56,16 +57,21 @@ class Outgoing:
 
     def add(self, first: int, payload: bytes) -> None:
         """Queue a frame with this first byte."""
-        if len(payload) > LONG and self._long is None and not self.frames:
+        if len(payload) > LONG and self._can_give_pieces(first, payload):
             self._add_long(first, payload)
             return
         frame = build_frame(first, payload)
         self.bytes_queued += len(frame)
         self.frames.append(frame)
 
+    def _can_give_pieces(self, first: int, payload: bytes) -> bool:
+        is_first = self._long is None and not self.frames
+        # What is no bytes may change until it is masked; a control frame of this size is refused.
+        return self.gives_pieces and is_first and type(payload) is bytes and not first & CONTROL_BIT
+
     def _add_long(self, first: int, payload: bytes) -> None:
-        self.bytes_queued += LONG_HEAD_SIZE + len(payload)
-        self._long = build_frame_in_pieces(first, payload, LONG)
+        self._long = LongFrame(first, payload)
+        self.bytes_queued += len(self._long)
         # There is more to take, until nothing is left.
         self.is_congested = True
 
@@ -107,10 +113,10 @@ class Outgoing:
     def take(self) -> bytes:
         """Empty the queue: return all that is to be written, b"" if there is nothing.
 
-        Of a long frame, a piece at a time: while `is_congested` there may be more.
+        Of a long frame, where it `gives_pieces`: one, and while `is_congested` there may be more.
         """
         if self._long is not None:
-            piece = next(self._long, b"")
+            piece = self._long.build_piece(LONG)
             if piece:
                 return piece
             self._long = None

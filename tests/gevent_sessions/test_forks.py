@@ -6,10 +6,14 @@ neither read nor write; it closes no more than its own descriptors. The parent g
 
 from __future__ import annotations
 
+import os
+import threading
+import warnings
 from typing import Any
 
 import pytest
 
+from lomond_gevent import GeventSession
 from tests.gevent_sessions.children import PATCHED, run_program
 from tests.helpers.certificates import Certificates
 from tests.helpers.conversation import shrink_buffers
@@ -75,3 +79,28 @@ def test_child_gets_clear_errors_and_the_parent_goes_on(
     }
     # RFC 6455 §5.3: the masking key must be unpredictable, also from another process's frames.
     assert result["shared_keys"] == 0
+
+
+def test_a_lock_that_a_thread_of_the_parent_held_is_free_in_the_child() -> None:
+    lock: Any = GeventSession.make_lock()
+    is_held, is_over = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with lock:
+            is_held.set()
+            is_over.wait(10)
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    is_held.wait(10)
+    with warnings.catch_warnings():
+        # Python 3.12 and up warn of any fork beside threads.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        pid = os.fork()
+    if pid == 0:
+        os._exit(0 if lock.acquire(blocking=False) else 1)
+    _, status = os.waitpid(pid, 0)
+    is_over.set()
+    holder.join()
+
+    assert status == 0

@@ -127,7 +127,7 @@ class FakeTransport(Transport):
 
     def connect(self, route: Route, deadline: float) -> None:
         """Be connected already."""
-        self.timings["tcp"] = 0.25
+        self.timings = {"tcp": 0.25}
 
     def look_up(self, host: str, port: int, deadline: float) -> list[Address]:
         """Never be asked."""

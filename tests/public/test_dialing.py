@@ -21,6 +21,7 @@ from lomond.errors import ConnectFail
 from lomond.proxies import Proxy
 from lomond.route import Route
 from lomond.tls import TLSOptions
+from lomond.transport import look_up_literal
 from tests.helpers.certificates import Certificates
 from tests.helpers.fake_transport import Clock
 from tests.helpers.tls_server import ServerEnd
@@ -572,3 +573,36 @@ def test_an_https_proxy_is_spoken_to_over_tls_and_verified(
     # The authority of this test is none of certifi's.
     assert (failure.phase, failure.kind) == ("proxy", "tls")
     assert b"CONNECT" not in made.sent
+
+
+# ---- addresses ----------------------------------------------------------------------------------
+
+
+class PinnedNames:
+    """The standard library's resolver, patched to know names of its own."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.pins = {"pinned": "127.0.0.1"}
+
+    def __call__(self, host: str, *args: Any) -> Any:
+        self.calls += 1
+        return socket.getaddrinfo(self.pins.get(host, host), *args)
+
+
+def test_an_address_is_looked_up_once() -> None:
+    resolver = PinnedNames()
+
+    first, second = (look_up_literal(resolver, "127.0.0.1", 80) for _ in range(2))
+
+    assert first == second
+    assert first[0][4] == ("127.0.0.1", 80)
+    assert resolver.calls == 1
+
+
+def test_a_name_that_somebody_has_pinned_is_looked_up_each_time() -> None:
+    resolver = PinnedNames()
+    look_up_literal(resolver, "pinned", 80)
+    resolver.pins["pinned"] = "127.0.0.2"
+
+    assert look_up_literal(resolver, "pinned", 80)[0][4] == ("127.0.0.2", 80)

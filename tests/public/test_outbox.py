@@ -15,9 +15,10 @@ from tests.helpers.fake_transport import FakeChannel
 
 def make_outbox(*payloads: bytes) -> tuple[Outbox, Outgoing]:
     outgoing = Outgoing()
+    outbox = Outbox(outgoing)
     for payload in payloads:
         outgoing.add(WHOLE_TEXT, payload)
-    return Outbox(outgoing), outgoing
+    return outbox, outgoing
 
 
 class KeepingChannel(FakeChannel):
@@ -123,6 +124,20 @@ def test_what_cannot_be_written_any_more_is_dropped() -> None:
 
     assert outbox.flush(channel) is True
     assert len(channel.sent) == 3
+
+
+@pytest.mark.parametrize("attempt", range(1, 4))
+def test_who_is_interrupted_within_a_long_frame_goes_on_where_it_was(attempt: int) -> None:
+    payload = bytes(range(256)) * (3 * LONG // 256)
+    outbox, outgoing = make_outbox(payload)
+    channel = FakeChannel(takes=[*[LONG * 2] * (attempt - 1), KeyboardInterrupt()])
+
+    with pytest.raises(KeyboardInterrupt):
+        outbox.flush(channel)
+    outgoing.add(WHOLE_TEXT, b"after")
+
+    assert outbox.flush(channel) is True
+    assert channel.frames() == [(0x81, payload), (0x81, b"after")]
 
 
 # ---- turns --------------------------------------------------------------------------------------

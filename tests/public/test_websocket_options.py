@@ -6,6 +6,8 @@ the times, `connect()` hands on those five that Lomond knows, and of the newer o
 
 from __future__ import annotations
 
+import copy
+import pickle
 import ssl
 import threading
 from collections.abc import Mapping
@@ -17,6 +19,7 @@ import pytest
 from lomond.constants import USER_AGENT
 from lomond.errors import ConnectFail
 from lomond.protocol.deflate import DeflateOffer
+from lomond.proxies import parse_proxy
 from lomond.session import WebsocketSession
 from lomond.tls import TLSOptions
 from lomond.websocket import WebSocket
@@ -151,6 +154,17 @@ def test_an_attribute_counts_from_the_next_connection_on() -> None:
     assert b"permessage-deflate" in request
 
 
+def test_what_was_passed_counts_more_than_what_a_subclass_has_by_that_name() -> None:
+    class Lax(WebSocket):
+        ssl_verify = False
+        agent = "lax"
+
+    websocket = Lax(SECURE, ssl_verify=True, agent="strict")
+
+    assert (websocket.ssl_verify, websocket.agent) == (True, "strict")
+    assert websocket.state.tls == TLSOptions()
+
+
 def test_protocols_that_can_be_gone_through_once_are_offered_every_time() -> None:
     websocket = WebSocket(URL, (name for name in ["a", "b"]))
 
@@ -215,6 +229,32 @@ def test_proxies_come_from_the_environment(environment: pytest.MonkeyPatch) -> N
     websocket = WebSocket(URL)
 
     assert websocket.proxies == {"http": "http://lower:1", "https": "http://secure:1"}
+
+
+def test_the_proxies_of_one_may_be_changed_and_are_nobody_elses(
+    environment: pytest.MonkeyPatch,
+) -> None:
+    environment.setenv("http_proxy", "http://plain:1")
+    changed, other = WebSocket(URL), WebSocket(URL)
+    changed.proxies["http"] = "http://other:2"  # type: ignore[index]
+
+    assert changed.choose_route(None).proxy == parse_proxy("http://other:2")
+    assert other.choose_route(None).proxy == parse_proxy("http://plain:1")
+
+
+def test_a_websocket_that_is_not_connected_can_be_copied_and_pickled() -> None:
+    websocket = WebSocket(URL, headers={"X-A": "1"})
+
+    for twin in (copy.deepcopy(websocket), pickle.loads(pickle.dumps(websocket))):
+        assert (twin.url, twin.proxies) == (URL, websocket.proxies)
+
+
+def test_proxies_are_found_where_the_environment_was_replaced(
+    environment: pytest.MonkeyPatch,
+) -> None:
+    environment.setattr("os.environ", {"http_proxy": "http://plain:1"})
+
+    assert WebSocket(URL).proxies["http"] == "http://plain:1"
 
 
 @pytest.mark.parametrize(("url", "proxy"), [(URL, "http://plain:1"), (SECURE, "http://secure:1")])

@@ -10,8 +10,10 @@ from __future__ import annotations
 import random
 import tracemalloc
 
+import pytest
+
 from lomond.events import Binary
-from lomond.protocol.messages import ROOM, MessageBuilder
+from lomond.protocol.messages import ROOM, SMALL, MessageBuilder
 from tests.helpers.frames import server_frame
 from tests.helpers.protocol import deliver, ending_of, frames_sent, ready_client, tell_all
 
@@ -165,16 +167,18 @@ def test_large_message_may_come_in_many_reads() -> None:
     assert told == [("binary", bytes(range(256)) * 1024)]
 
 
-def test_announced_length_takes_no_memory_until_it_comes() -> None:
+@pytest.mark.parametrize(("size", "times"), [(1000, 1), (SMALL, 1), (SMALL + 1, ROOM)])
+def test_announced_length_takes_no_memory_until_it_comes(size: int, times: int) -> None:
     builder = MessageBuilder(1 << 30, 10, None)
+    beginning = bytes(size)
     tracemalloc.start()
     try:
-        builder.add(0x82, bytes(1000), (1 << 30) - 1000, 0.0)
+        builder.add(0x82, beginning, (1 << 30) - size, 0.0)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
 
-    assert peak < 2 * ROOM * 1000
+    assert peak < 2 * times * size
 
 
 def test_long_frames_in_pieces_and_short_ones_become_one_message() -> None:

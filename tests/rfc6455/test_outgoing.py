@@ -5,9 +5,15 @@ Close frame." What is written is written in the order in which it was asked for.
 
 from __future__ import annotations
 
+import pytest
+
+from lomond.errors import FrameBuildError
+from lomond.protocol import frames
 from lomond.protocol.deflate import DeflateParameters, Deflater
-from lomond.protocol.outgoing import Outgoing
+from lomond.protocol.opcodes import WHOLE_BINARY, WHOLE_PING
+from lomond.protocol.outgoing import LONG, Outgoing
 from tests.helpers.frames import parse_client_frames
+from tests.helpers.modules import is_compiled
 from tests.helpers.protocol import deliver, frames_sent, ready_client
 
 PONG = 0x8A
@@ -177,3 +183,66 @@ def test_control_frames_are_never_compressed() -> None:
     client.send_ping(b"Hello")
     client.close(1000, b"Hello", 0.0)
     assert frames_sent(client) == [(0x89, b"Hello"), (0x88, b"\x03\xe8Hello")]
+
+
+# ---- long frames ----------------------------------------------------------------------------
+
+
+def take_all(outgoing: Outgoing) -> bytes:
+    return b"".join(iter(outgoing.take, b""))
+
+
+def test_who_takes_once_gets_a_long_frame_whole() -> None:
+    outgoing = Outgoing()
+    outgoing.add(WHOLE_BINARY, bytes(2 * LONG))
+
+    assert parse_client_frames(outgoing.take()) == [(0x82, bytes(2 * LONG))]
+    assert not outgoing.is_congested
+
+
+def test_who_asks_for_pieces_gets_them_in_order() -> None:
+    outgoing = Outgoing()
+    outgoing.gives_pieces = True
+    payload = bytes(range(256)) * (2 * LONG // 256) + b"rest"
+    outgoing.add(WHOLE_BINARY, payload)
+    outgoing.add(WHOLE_PING, b"behind")
+
+    first = outgoing.take()
+    assert LONG < len(first) < LONG + 15
+    assert parse_client_frames(first + take_all(outgoing)) == [(0x82, payload), (0x89, b"behind")]
+
+
+def test_a_piece_that_was_interrupted_is_built_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    if is_compiled(frames):
+        pytest.skip("the functions of compiled modules cannot be replaced")
+    outgoing = Outgoing()
+    outgoing.gives_pieces = True
+    outgoing.add(WHOLE_BINARY, bytes(2 * LONG))
+    data = outgoing.take()
+
+    def interrupt(*_args: object) -> bytes:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(frames, "mask_part", interrupt)
+        outgoing.take()
+
+    assert parse_client_frames(data + take_all(outgoing)) == [(0x82, bytes(2 * LONG))]
+
+
+def test_what_may_change_is_masked_at_once() -> None:
+    outgoing = Outgoing()
+    outgoing.gives_pieces = True
+    payload = bytearray(2 * LONG)
+    outgoing.add(WHOLE_BINARY, payload)  # type: ignore[arg-type]
+    payload[:] = bytes([1]) * len(payload)
+
+    assert parse_client_frames(take_all(outgoing)) == [(0x82, bytes(2 * LONG))]
+
+
+def test_a_long_control_frame_is_refused() -> None:
+    outgoing = Outgoing()
+    outgoing.gives_pieces = True
+
+    with pytest.raises(FrameBuildError):
+        outgoing.add(WHOLE_PING, bytes(2 * LONG))
