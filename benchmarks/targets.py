@@ -49,9 +49,9 @@ TARGETS = (
         "a connection, which a thousand connections drive out of the caches. Tried: one pass "
         "from the channel to the batch, with a third fewer instructions (done); framing, masking "
         "and short frames in C (done); the hot modules compiled by Cython, with their attributes "
-        "typed (done: half of the instructions, a fifth of the time, for the rest is the system's "
-        "and gevent's); mypyc (a dropped iterator does not close its socket); reads of 4 KiB (no "
-        "gain).",
+        "typed (done: half of the instructions; the rest of the time is the system's and gevent's, "
+        "and waiting for memory); mypyc (a dropped iterator does not close its socket); reads of "
+        "4 KiB (no gain).",
     ),
     Target("the same, against aiohttp", "echo-1000", 0.85, 0.65, "aiohttp"),
     Target("the same, against picows", "echo-1000", 1.7, 1.4, "picows"),
@@ -64,8 +64,9 @@ TARGETS = (
         3.5,
         1.15,
         "picows",
-        remark="a message is put together of 256 KiB reads, which is one copy more than picows "
-        "makes; without the accelerator masking by wsaccel takes most of it.",
+        remark="the time went into pages that the allocator gave back and took anew for each "
+        "message. A long frame has its room from its first read on, and is masked 512 KiB at a "
+        "time, as the kernel takes it. Without the accelerator masking takes most of it.",
     ),
     Target(
         "memory of each of 10,000 idle connections",
