@@ -58,16 +58,17 @@ interop: $(INSTALLED)  ## conversations with the servers of other projects: a mi
 
 # In a copy of the tree: beside the sources the compiled modules would hide what is edited.
 COPY := .cache/compiled
-CORE := tests/rfc6455 tests/rfc7692 tests/public tests/loopback tests/gevent_sessions tests/hostile
+COMPILED := tests/rfc6455 tests/rfc7692 tests/public tests/loopback tests/gevent_sessions \
+	tests/hostile tests/locust_user tests/locust_stats
 
-compiled: $(INSTALLED)  ## the tests of the core with its modules compiled, as an installation has them
+compiled: $(INSTALLED)  ## tests of the modules that an installation compiles, compiled
 	@rm -rf $(COPY) && mkdir -p $(COPY)
 	@git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents -t $(COPY)
 	@$(BIN)/python -m pip wheel -qq --disable-pip-version-check --no-deps -w $(COPY)/dist ./$(COPY)
 	@$(BIN)/python -m zipfile -e $(COPY)/dist/*.whl $(COPY)
 	@cd $(COPY) && export PYTHONPATH=$$PWD && \
 		$(CURDIR)/$(BIN)/python -c 'import lomond.exchange as e; assert "_compiled" in e.__file__' && \
-		$(CURDIR)/$(PYTEST) --hypothesis-profile=quick $(or $(ARGS),$(CORE))
+		$(CURDIR)/$(PYTEST) --hypothesis-profile=quick $(or $(ARGS),$(COMPILED))
 
 # SERVER= is the address of a fuzzing server that runs, REPORT= the folder of its report.
 autobahn: $(INSTALLED)  ## the suite of all WebSocket clients, both session classes (COUNT=100)

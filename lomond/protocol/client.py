@@ -21,7 +21,6 @@ from random import random as draw
 
 from lomond import events
 from lomond.errors import CriticalProtocolError, Kind, PayloadTooLarge, ProtocolError
-from lomond.events import Poll
 from lomond.protocol.answer import Accepted, AnswerReader, Refused
 from lomond.protocol.connection import (
     CLOSE_RECEIVED,
@@ -187,7 +186,7 @@ class ClientProtocol(Connection):
             return []
         if self.heartbeat.take_ping(now):
             self._send_automatic_ping(now)
-        return [Poll()] if self.heartbeat.take_poll(now) else []
+        return [events.Poll()] if self.heartbeat.take_poll(now) else []
 
     def end_of_stream(
         self,
